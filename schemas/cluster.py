@@ -50,6 +50,10 @@ _PARTS = list_of(
 )
 
 
+CANDIDATE, CONFIRMED, DISPUTED = "candidate", "confirmed", "disputed"
+"""Status of a cluster: what analysts' decisions say of its members; a dispute comes first."""
+
+
 class ClusterFlag(StrEnum):
     """Facts about a cluster that a person must know before it is used."""
 

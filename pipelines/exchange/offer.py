@@ -42,7 +42,6 @@ from pipelines.user_files import (
 from reports import signing, tables
 from reports.disclosure_control import thin_sides
 from reports.exchange import (
-    DISPUTED,
     OfferPolicy,
     OfferSource,
     OwnWords,
@@ -56,6 +55,7 @@ from reports.exchange import (
 from reports.run import NO_NARRATIVES, Run, narrative_reader
 from reports.signing import digest_of
 from reports.text import quantity
+from schemas.cluster import DISPUTED
 from schemas.enums import EntityKind, RecordKind, Review, Tier
 from schemas.joint import CONTRIBUTORS
 from schemas.offer import MAX_ENTITY_ID_LENGTH, Consent, Correction, Feed, Offer, Revocation

@@ -11,7 +11,6 @@ from .hub_log import (
     make_feed as make_feed,
 )
 from .offer import (
-    DISPUTED as DISPUTED,
     OfferPolicy as OfferPolicy,
     OfferSource as OfferSource,
     OwnWords as OwnWords,

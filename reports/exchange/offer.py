@@ -6,11 +6,6 @@ after a review alone, and so does a site that imitates nobody and was not young 
 it may be an organisation's. What the recipient named itself leaves as well if it is core and
 reviewed in one's own run joined with its offer.
 Long, since all that decides on what leaves in an offer is read in one place.
-
-Counts of victims are under statistical disclosure control for one table with a total (Hundepool et
-al., Statistical Disclosure Control, 2012, chapter 4): cells under k are not shown (primary
-suppression), and neither is a larger one beside them (complementary), so that what is left over
-when the shown cells are taken from the total says little of either.
 """
 
 from __future__ import annotations
@@ -33,12 +28,13 @@ from msgspec import UNSET, Meta
 
 from reports.exchange.registrations import Registrations, is_young
 from reports.text import plain
+from reports.victim_counts import SMALLEST_TABLE, DisclosedCounts, disclose_counts
+from schemas.cluster import CONFIRMED, DISPUTED
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Review, Status, Tier
 from schemas.offer import (
     MAX_ENTITY_ID_LENGTH,
     Correction,
-    CountryCount,
     Offer,
     OfferedCluster,
     OfferedEntity,
@@ -61,9 +57,6 @@ OwnWords = Mapping[str | tuple[str, str], frozenset[int]]
 """Word triples of narratives, by piece of evidence; those near an identifier by its id, too."""
 
 NARRATIVE = "narrative"
-
-DISPUTED, CONFIRMED = "disputed", "confirmed"
-"""Statuses of a cluster that an analyst decided on."""
 
 SHORTEST_ECHO = 4
 """Characters of a victim's or a record's id below which a likeness says nothing."""
@@ -95,9 +88,6 @@ one: a copy in which every sixth word is changed still does."""
 
 ACCOUNTS_OF_ONE = 20
 """Accounts of one reporter that are compared, the earliest: more are of the same person."""
-
-SMALLEST_TABLE = 2
-"""Times k that the victims of a table must be, for any of it to be shown."""
 
 
 class OfferPolicy(Record):
@@ -178,17 +168,6 @@ class Withheld:
 
     reasons: Mapping[str, int]
     clusters: int = 0
-
-
-@dataclass(frozen=True)
-class DisclosedCounts:
-    """The shown part of a table of victims by country; `elsewhere` is None where nothing is."""
-
-    countries: tuple[CountryCount, ...]
-    elsewhere: int | None
-
-
-NOTHING_DISCLOSED = DisclosedCounts((), None)
 
 
 def shipped_policy() -> OfferPolicy:
@@ -340,27 +319,6 @@ def iso_week(moment: datetime) -> str:
     """Returns the ISO 8601 week of a time, such as 2026-W09."""
     year, week, _ = moment.isocalendar()
     return f"{year:04d}-W{week:02d}"
-
-
-def disclose_counts(victims: Mapping[str | None, int], k: int) -> DisclosedCounts:
-    """Returns what may be shown of victims by country (None: unknown) with the threshold `k`.
-
-    Countries of k victims or more are shown with their count, the rest as one sum. If any is not
-    shown, neither is the smallest of those with more than k, and every other with as many. So
-    whoever knows the rule and the total cannot tell which country of the rest is the large one:
-    each can have had none, or more than k. Of fewer than 2k victims nothing is shown.
-    """
-    cells = {country: count for country, count in victims.items() if count > 0}
-    total = sum(cells.values())
-    unknown = cells.pop(None, 0)
-    if total < SMALLEST_TABLE * k:
-        return NOTHING_DISCLOSED
-    named = {str(country): count for country, count in cells.items() if count >= k}
-    if len(named) < len(cells) or 0 < unknown < k:
-        hidden = min((count for count in named.values() if count > k), default=None)
-        named = {c: n for c, n in named.items() if hidden is not None and n != hidden}
-    counts = tuple(CountryCount(country, count) for country, count in sorted(named.items()))
-    return DisclosedCounts(counts, total - sum(named.values()))
 
 
 def disclose_losses(

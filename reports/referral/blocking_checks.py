@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from reports.cluster_data import ClusterFacts, Row
 from reports.disclosure_control import is_reviewed_core, is_thin, keep_members
-from reports.exchange.offer import CONFIRMED, DISPUTED
 from reports.export.stix import tlp_level
+from schemas.cluster import CONFIRMED, DISPUTED
 from schemas.decision import DecisionKind
 from schemas.entity import without_epoch, without_epochs
 from transforms.extract.allowlist import KnownLegitimate

@@ -17,7 +17,6 @@ import pyarrow as pa
 
 from reports.cluster_data import ClusterFacts, Row
 from reports.evidence_number import evidence_number
-from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import strictest_tlp
 from reports.figures import Handover, find_handovers
 from reports.link_evidence import REASSIGNED_DAYS
@@ -53,6 +52,7 @@ from reports.referral.reference import CaseFile, Reference
 from reports.run import Run
 from reports.tables import NarrativeReader, RunFolder
 from reports.text import plain
+from reports.victim_counts import DisclosedCounts, disclose_counts
 from schemas.enums import EntityKind, Role
 from schemas.manifest import Manifest
 from schemas.offer import CountryCount

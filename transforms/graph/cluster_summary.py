@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.cluster import CLUSTER, MEMBER, ClusterFlag
+from schemas.cluster import CANDIDATE, CLUSTER, CONFIRMED, DISPUTED, MEMBER, ClusterFlag
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch, without_epochs
 from schemas.enums import RecordKind, Review, Status, Tier
@@ -45,9 +45,6 @@ from transforms.values import NO_CHANNEL, NO_CROWDS, NO_SOURCES, Crowds, SourceR
 
 Graph = dict[str, dict[str, float]]
 """The weight of each edge, by both its nodes."""
-
-CANDIDATE, CONFIRMED, DISPUTED = "candidate", "confirmed", "disputed"
-"""Status of a cluster: what analysts' decisions say of its members; a dispute comes first."""
 
 MUST_LINK_WEIGHT = 5.0
 """Records' worth that a must_link decision counts for."""

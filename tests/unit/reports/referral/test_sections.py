@@ -10,13 +10,13 @@ from math import hypot
 import pytest
 from hypothesis import given, strategies as st
 
-from reports.exchange.offer import disclose_counts
 from reports.referral import counsel, package, pdf
 from reports.referral.blocks import Mark
 from reports.referral.case import Confirmation, SharedVictims, dominant_country
 from reports.referral.case_records import keep_case_members
 from reports.referral.charts import TIMELINE_ROWS
 from reports.referral.reference import CaseFile, english
+from reports.victim_counts import disclose_counts
 from tests.support.examples import LONG, some
 from tests.support.made_up_case import IDS, SEALER, case_of, package_of, rows
 from tests.support.parsed_page import Page

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
-from schemas.cluster import CLUSTER, MEMBER, ClusterFlag
+from schemas.cluster import CANDIDATE, CLUSTER, DISPUTED, MEMBER, ClusterFlag
 from schemas.enums import Status, Tier
 from schemas.field import TIMESTAMP
 from tests.support.made_up_evidence import DAY, MONEY
@@ -24,8 +24,6 @@ from transforms.graph.cluster_facts import (
     sum_cluster_records,
 )
 from transforms.graph.cluster_summary import (
-    CANDIDATE,
-    DISPUTED,
     REPORTED_BRIDGES,
     cluster_cohesion,
     cluster_status,
