@@ -27,7 +27,6 @@ from pipelines.key_store import own_public_keys, private_key, trusted_keys
 from pipelines.options import Json, UsageError, add_notice, system_errors, usage_errors
 from pipelines.safe_files import locked
 from reports import signing, tables
-from reports.exchange import Registrations, parse_registrations
 from reports.run import Custody, Run, private_table
 from schemas.decision import ACCUSING_DECISIONS, REVIEWING_DECISIONS, DecisionKind, members_digest
 from schemas.enums import Tier
@@ -688,12 +687,6 @@ def read_source_rules(path: str | None) -> SourceRules:
             parse_source_rules(read_text(path, MOST_RULES_BYTES), path) if path is not None else {}
         )
     return dict(sorted({**shipped_source_rules(), **rules}.items()))
-
-
-def read_registrations(path: str | None) -> Registrations:
-    """Reads the registration dates of domains; raises UsageError if the file is no good."""
-    with usage_errors(RecordError):
-        return parse_registrations(read_text(path), path) if path is not None else {}
 
 
 def read_weights(path: str | None) -> PriorityWeights:

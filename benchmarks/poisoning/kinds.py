@@ -45,7 +45,7 @@ from benchmarks.poisoning.lies import (
     trust,
 )
 from pipelines import key_store
-from pipelines.exchange.signed_files import utc_text, write_signed
+from pipelines.letters.signed_files import utc_text, write_signed
 from reports import signing
 from reports.exchange.offer import iso_week
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms, Tlp

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipelines import key_store
-from pipelines.exchange import overlap, signed_files
-from pipelines.exchange.overlap import RESULT
-from pipelines.exchange.signed_files import Intake, SignedFile
 from pipelines.ledger import own_org
+from pipelines.letters import accepted_offers, own_victims, signed_files
+from pipelines.letters.accepted_offers import Intake
+from pipelines.letters.shared_counts import read_shared_count
+from pipelines.letters.signed_files import SignedFile
 from pipelines.options import (
     LOCAL_RUNNER,
     OTHER_REGISTERS_FLAG,
@@ -55,7 +55,6 @@ from pipelines.user_files import (
     read_weights,
 )
 from reports import tables
-from reports.referral import SharedVictims
 from reports.run import Run
 from reports.text import quantity
 from schemas.decision import members_digest
@@ -64,7 +63,7 @@ from schemas.enums import Status
 from schemas.facts import EARLIER_VERSION, KNOWN_LEGITIMATE, facts_of
 from schemas.joint import CONTRIBUTORS, UNION_LINKS
 from schemas.manifest import MANIFEST_NAME
-from schemas.offer import Feed, Result
+from schemas.offer import Feed
 from schemas.records import format_of
 from schemas.tables import COMPLAINTS, ENTITIES
 from transforms.custody import files_of
@@ -76,67 +75,6 @@ if TYPE_CHECKING:
     from pipelines.batch.joint_pipeline import JointPlan, LiveEvidence
     from transforms.decisions import Decision
     from transforms.victims import RegisterSource
-
-_NOT_COUNTED = "is not a count made here; `ringtrace exchange overlap compute` makes one"
-
-
-def _shared_count(
-    name: str, key: Ed25519PublicKey, offers: Sequence[tuple[str, str]]
-) -> tuple[SignedFile, overlap.Counted]:
-    """Reads a signed count that was made here; returns it, and the cluster that it is about.
-
-    Args:
-        name: the letter, or its folder.
-        key: that must have signed it, or an own one of before.
-        offers: senders and SHA-256 of those that the run is joined with.
-
-    Raises:
-        UsageError: for one that another key signed, that is about no cluster or another offer, or
-            that was not made here.
-    """
-    keys = {"": [key, *key_store.own_public_keys()]}
-    read = signed_files.read_letter_file(name, (RESULT,), (Result,), keys)
-    path, result = read.path, read.content
-    if result.about.offer is None:
-        raise UsageError(f"{path}: is about all victims, not about a cluster; ask with --run")
-    if (result.recipient, result.about.offer) not in offers:
-        raise UsageError(f"{path}: is about an offer that this run was not joined with")
-    kept = overlap.recalled(f"counted-{result.session}", overlap.Counted, path, _NOT_COUNTED)
-    if kept.result != read.sha256:
-        raise UsageError(f"{path}: {_NOT_COUNTED}")
-    return read, kept
-
-
-def shared_counts_for_referral(
-    paths: Sequence[str], key: Ed25519PublicKey, finished: Run, cluster_id: str, members: list[str]
-) -> list[SharedVictims]:
-    """Reads the counts in `paths` for a referral of one cluster, in order of organisations.
-
-    Raises:
-        UsageError: for one that does not hold, is not about this cluster, or is there twice.
-    """
-    joined = [(offer["sender"], offer["sha256"]) for offer in finished.offers]
-    counts: dict[str, SharedVictims] = {}
-    for name in paths:
-        read, about = _shared_count(name, key, joined)
-        path, result, org = read.path, read.content, read.content.recipient
-        if about.cluster_id != cluster_id:
-            raise UsageError(f"{path}: is about another cluster than {cluster_id}")
-        if about.members != tuple(sorted(members)):
-            raise UsageError(f"{path}: {cluster_id} has other members now; make a new request")
-        if org in counts:
-            raise UsageError(f"{path}: counts {org} twice; give the newest alone")
-        counts[org] = SharedVictims(
-            organisation=org,
-            by=result.by,
-            shared=result.shared,
-            floor=result.floor,
-            day=result.issued_at,
-            signer=read.key_id,
-            letter=read.letter,
-            signature=read.signature,
-        )
-    return [counts[org] for org in sorted(counts)]
 
 
 def shared_counts_for_join(
@@ -161,7 +99,7 @@ def shared_counts_for_join(
             "sha256": read.sha256,
             "shared": read.content.shared,
         }
-        for read, about in (_shared_count(path, public, offers) for path in paths)
+        for read, about in (read_shared_count(path, public, offers) for path in paths)
     )
     return sorted(counts, key=itemgetter("cluster_id", "organisation", "sha256"))
 
@@ -232,7 +170,7 @@ def plan_join(options: Namespace) -> Namespace:
         private_output=joint_folder(private) if private else None,
         previous=before if before and Path(before, MANIFEST_NAME).is_file() else None,
         now=options.now,
-        me=signed_files.recipient_of_offers(options.offer, now),
+        me=accepted_offers.recipient_of_offers(options.offer, now),
     )
     check_output(made.output, overwrite=options.overwrite)
     return made
@@ -299,13 +237,13 @@ def join_offers(arguments: Namespace, live: LiveEvidence | None = None) -> int:
         files=arguments.register,
     )
     now = arguments.now or datetime.now(UTC)
-    intake = signed_files.accept_offers(arguments.offers, me, orgs, now)
+    intake = accepted_offers.accept_offers(arguments.offers, me, orgs, now)
     for offer, why in intake.void:
         sys.stderr.write(f"ringtrace: {offer.path}: {why}; its evidence is left out\n")
     named = {entity_id for offer in intake.offers for entity_id in _offered_ids(offer)}
-    victims = signed_files.ids_of_victims(named, arguments.victims)
-    victims |= signed_files.ids_in_register(named, register)
-    contested = signed_files.contested_ids(named, own_runs) - victims
+    victims = own_victims.ids_of_victims(named, arguments.victims)
+    victims |= own_victims.ids_in_register(named, register)
+    contested = own_victims.contested_ids(named, own_runs) - victims
     misread = frozenset(entity_id for entity_id in named if not reads_as_itself(entity_id))
     sent = [(offer.org, offer.sha256) for offer in intake.offers]
     plan = _joint_plan(
@@ -462,7 +400,7 @@ def _joint_plan(
         private_key=private.key,
         decisions=decisions,
         weights=read_weights(arguments.priority_weights),
-        record=partial(signed_files.accepted, offers=offers, output=output, made=clock),
+        record=partial(accepted_offers.accepted, offers=offers, output=output, made=clock),
         sign=run_signer(),
         run=RunSettings(
             entries=manifest.get("entries"),

@@ -102,11 +102,22 @@ COMMANDS = (
         "write one cluster, or all, as GraphML, GEXF, CSV, STIX, MISP or CASE",
     ),
     Command(
-        "exchange", Group.SHARE, "make offers to other organisations, and cluster a run with theirs"
+        "exchange",
+        Group.SHARE,
+        "make offers to other organisations, and cluster a run with theirs",
+        "pipelines.exchange.command",
     ),
-    Command("referral", Group.SHARE, "seal one confirmed cluster as a package for one authority"),
     Command(
-        "verify", Group.SHARE, "check that a referral package is as it was sealed, and by whom"
+        "referral",
+        Group.SHARE,
+        "seal one confirmed cluster as a package for one authority",
+        "pipelines.referral.command",
+    ),
+    Command(
+        "verify",
+        Group.SHARE,
+        "check that a referral package is as it was sealed, and by whom",
+        "pipelines.referral.verify",
     ),
     Command(
         "resolve", Group.SHARE, "look up what an evidence number or a case number stands for today"
@@ -125,3 +136,9 @@ COMMANDS = (
         "keys", Group.OPERATE, "manage the key that signs what leaves, and partners' trusted keys"
     ),
 )
+
+HOLDINGS = ("pipelines.referral.holding",)
+"""Modules that open what prints evidence numbers, for `ringtrace resolve`.
+
+Their `open_holding` returns None for a folder that is not of their kind.
+"""

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store, ledger
 from pipelines.batch.join import known_legitimate_of_run, orgs_of_run
-from pipelines.exchange import signed_files
-from pipelines.exchange.offer import CORRECTION, REVOCATION
 from pipelines.ledger import LEDGER_FLAG, OWN_ORG_FLAG, SIGNING_FLAGS, Entry, EntryKind, Outstanding
+from pipelines.letters import accepted_offers, own_victims, signed_files
+from pipelines.letters.signed_files import CORRECTION, REVOCATION
 from pipelines.options import REGISTER_FLAGS, Json, all_of, flag, say
 from pipelines.user_files import (
     bind_to_previous,
@@ -34,9 +34,8 @@ from pipelines.user_files import (
     read_decisions,
 )
 from reports import signing, tables
-from reports.exchange import correction_lines
 from reports.run import Run
-from reports.text import quantity
+from reports.text import plain, quantity
 from schemas.decision import REVIEWING_DECISIONS
 from schemas.entity import is_withheld, without_epoch
 from schemas.enums import Status
@@ -122,7 +121,7 @@ def issues_due(
         LedgerError: if the ledger was changed.
     """
     entries = ledger.read_ledger(arguments.ledger)
-    void, revoked = ledger.void_joins(), signed_files.revoked_letters()
+    void, revoked = ledger.void_joins(), accepted_offers.revoked_letters()
     made = datetime.fromisoformat(finished.manifest.get("clock", LAST_MOMENT))
     named = sorted({bare for entry in entries for bare in entry.bare})
     decided = decided_on(named, in_force(arguments.decisions, finished, now))
@@ -231,7 +230,7 @@ def withdrawn(left: list[str], finished: Run, arguments: Namespace) -> dict[str,
         arguments.register_key, use=not arguments.no_register, runs=[arguments.run]
     )
     reasons = dict.fromkeys(_listed(left, known_legitimate_of_run(finished)), "known legitimate")
-    reasons |= dict.fromkeys(signed_files.ids_in_register(left, register), "in the victim register")
+    reasons |= dict.fromkeys(own_victims.ids_in_register(left, register), "in the victim register")
     return reasons | decided_on(left, _decided_in_run(finished))
 
 
@@ -269,7 +268,7 @@ def _covered(left: list[str], decision: Withdrawal) -> Iterable[str]:
     if decision.kind == VICTIM_OWNED:
         scheme, _, number = entity_id.partition(":")
         phones = [number] if scheme == "phone" else []
-        return signed_files.ids_naming(left, phones, [entity_id])
+        return own_victims.ids_naming(left, phones, [entity_id])
     return []
 
 
@@ -365,6 +364,23 @@ def _files(
     if offers := _offers(issues):
         files[REVOCATION] = signing.letter_bytes(Revocation(*parties, offers), key)
     return files
+
+
+def correction_lines(correction: Correction) -> Iterator[str]:
+    """Yields all that a correction says as lines; hostile text made harmless."""
+    yield f"correction by {correction.sender} for {correction.recipient}"
+    yield f"issued {correction.issued_at}"
+    for issue in correction.issues:
+        yield ""
+        yield f"{issue.issue_id}, issued {issue.issued_at} {plain(issue.reference, 200)}".rstrip()
+        yield f"  SHA-256 {issue.sha256}"
+        if issue.kind == "offer":
+            yield "  is revoked: use nothing of it"
+        yield "  strike, and do not act on:"
+        for struck in issue.strike:
+            yield f"    {plain(struck.entity_id, 400)}"
+            if struck.files:
+                yield f"      in {plain(', '.join(struck.files), 2000)}"
 
 
 def _offers(issues: Iterable[Outstanding]) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store
-from pipelines.exchange import signed_files
 from pipelines.ledger import signing_flags
+from pipelines.letters import accepted_offers
 from pipelines.options import (
     PEOPLE_FLAG,
     BusyError,
@@ -298,7 +298,7 @@ def _check_askable(finished: Run, asked: Decision) -> None:
         raise UsageError(f"{asked.kind} is about one entity; leave {asked.entity_b} out")
     if asked.kind not in ACCUSING_DECISIONS:
         return
-    if void := signed_files.void_offers(finished, asked.decided_at):
+    if void := accepted_offers.void_offers(finished, asked.decided_at):
         raise UsageError(
             f"{finished.folder}: an offer in it is void ({min(void.values())}); make the join "
             "again without it, and decide on that"

@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 
 from pipelines import key_store, ledger, run_folder
 from pipelines.commands.correct import issue_corrections, sender_of_run
-from pipelines.exchange import signed_files
 from pipelines.ledger import LEDGER_FLAG, OWN_ORG_FLAG, Outstanding, signing_flags
+from pipelines.letters import signed_files
 from pipelines.options import (
     FailedError,
     UsageError,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from pipelines.exchange.signed_files import check_offers
 from pipelines.ledger import hold_back, values_withheld
+from pipelines.letters.accepted_offers import check_offers
 from pipelines.options import (
     REGISTER_FLAGS,
     UsageError,

@@ -224,7 +224,7 @@ def _agreement(arguments: Namespace) -> Iterator[str]:
 def _void_offers(finished: Run, now: datetime) -> Iterator[str]:
     """Yields the offers in a joint run that are no longer in force."""
     if finished.offers:
-        from pipelines.exchange.signed_files import void_offers  # with Arrow
+        from pipelines.letters.accepted_offers import void_offers  # with Arrow
 
         void = void_offers(finished, now)
         for offer in finished.offers:

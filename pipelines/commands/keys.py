@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from msgspec.structs import replace
 
 from pipelines import key_store, ledger
-from pipelines.exchange import signed_files
-from pipelines.exchange.signed_files import time_of, utc_text
 from pipelines.key_store import KeyNote
 from pipelines.ledger import LEDGER_FLAG, Entry, EntryKind, LedgerError, outstanding
+from pipelines.letters import accepted_offers, signed_files
+from pipelines.letters.signed_files import time_of, utc_text
 from pipelines.options import (
     NEW_FOLDER,
     OWN_SLUG,
@@ -39,7 +39,7 @@ from pipelines.private_keys import AgentKey, agent_keys, keyring_passphrase, new
 from pipelines.safe_files import write_whole
 from pipelines.user_files import free_folder, read_decisions
 from reports import signing
-from reports.exchange import CLOCK_TOLERANCE, listed_key
+from reports.letters import CLOCK_TOLERANCE, listed_key
 from reports.text import plain
 from schemas.decision import ACCUSING_DECISIONS
 from schemas.offer import KeyList, ListedKey
@@ -193,7 +193,7 @@ def export_key(arguments: Namespace) -> int:
 def trust_key(arguments: Namespace) -> int:
     """Trusts a partner's key whose fingerprint is the one given; returns the exit status 0."""
     org, file = arguments.org, arguments.file
-    if signed_files.hub_file(f"{key_store.org_slug(org)}.pem").is_file():
+    if accepted_offers.hub_file(f"{key_store.org_slug(org)}.pem").is_file():
         raise UsageError(
             f"{org}: is the name of a hub, whose feeds you sign yourself; a partner of that name "
             "would be taken for it"

@@ -14,7 +14,6 @@ at which one's own resolver answers: to each alias with a url, and to the files 
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 import sys
@@ -23,6 +22,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from itertools import starmap
 from pathlib import Path
 from typing import Annotated
@@ -31,15 +31,16 @@ import pyarrow.compute as pc
 from msgspec import Meta, structs
 
 from pipelines import key_store, ledger
+from pipelines.commands import HOLDINGS
 from pipelines.ledger import LEDGER_FLAG
-from pipelines.options import Json, UsageError, all_of, flag, say, subcommand, usage_errors
+from pipelines.letters.signed_files import read_known
+from pipelines.options import UsageError, all_of, flag, say, subcommand, usage_errors
 from pipelines.user_files import open_run, read_text
 from reports import tables
 from reports.evidence_number import (
     EvidenceNumberError,
     cluster_thing,
     evidence_number,
-    letter_thing,
     parse_evidence_number,
 )
 from reports.export import harmless
@@ -47,10 +48,10 @@ from reports.run import Run
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.manifest import MANIFEST_NAME
+from schemas.offer import Correction
 from schemas.records import Record, RecordError, csv_records
 from schemas.signed_fields import matching
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINEAGE, MEMBERS
-from transforms.gates import open_bytes, read_bytes, read_json
 
 UNKNOWN = "nothing that was given knows it; name the packages, offers and runs of it"
 
@@ -359,92 +360,16 @@ def _open(path: str) -> Holding:
     Raises:
         UsageError: if it is neither.
     """
-    from reports.referral import SEAL_FILE
-
-    folder = Path(path)
-    if (folder / SEAL_FILE).exists():
-        return _package(folder)
-    from pipelines.exchange.offer import read_known
-    from schemas.offer import Correction
-
+    for module in HOLDINGS:
+        holding: Holding | None = import_module(module).open_holding(Path(path))
+        if holding is not None:
+            return holding
     offer = read_known(path).content
     if isinstance(offer, Correction):
         raise UsageError(f"{path}: is a correction; give a package or an offer")
     names = sorted(entity.entity_id for entity in offer.entities)
     title = f"offer of {offer.issued_at[:10]} to {plain(offer.recipient, 80)}"
     return Holding(path, title, offer.sender, members=names)
-
-
-def _package(folder: Path) -> Holding:
-    """Reads a package whose seal holds; what a partner sealed can still be of any form.
-
-    Raises:
-        UsageError: if it is not what a package is, or numbers things in another's name.
-    """
-    from reports.referral import verify_package
-
-    partners = key_store.trusted_keys()
-    result = verify_package(folder, key_store.own_public_keys(), [], partners)
-    if not result.holds:
-        raise UsageError(f"{folder}: is no valid package; see ringtrace verify {folder}")
-    try:
-        holding = _read_package(folder)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error):
-        raise UsageError(
-            f"{folder}: has no evidence numbers, since an earlier version made it, or is "
-            "damaged; make it again, or ask for another"
-        ) from None
-    if result.signed_for not in ("", holding.issuer):
-        raise UsageError(
-            f"{folder}: is {result.signed_for}'s and has evidence numbers of another issuer; ask "
-            "for another"
-        )
-    return holding
-
-
-def _read_package(folder: Path) -> Holding:
-    from reports.referral import FACTS_FILE
-
-    facts: Json = read_json(read_bytes(folder / FACTS_FILE))
-    issuer, cluster_id = facts["evidence_numbers"]["issuer"], facts["cluster_id"]
-    cases = {"reference": facts["reference"], **facts.get("case_numbers", {})}
-    texts = (issuer, cluster_id, *cases.values(), *facts["members"])
-    if not all(isinstance(text, str) and text.isprintable() for text in texts):
-        raise TypeError
-    printed: dict[str, dict[str, list[str]]] = {}
-    about: dict[str, str] = {}
-    for path in sorted((folder / "data").rglob("*")):
-        name = path.relative_to(folder / "data").as_posix()
-        if name.startswith("exhibits/") and name != "exhibits/data-dictionary.csv":
-            with io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="") as file:
-                for row in csv.DictReader(file):
-                    number = row.get("evidence_number") or ""
-                    rows = printed.setdefault(number, {}).setdefault(name, [])
-                    rows.append(plain(row["row"], 12))
-                    if "record_id" in row:
-                        named = f"{row['organisation']}/{row['record_id']}"
-                        about.setdefault(number, f"the {row['kind']} {plain(named, 200)}")
-                    elif "identifier_b" in row:
-                        ends = f"{row['identifier_a']} and {row['identifier_b']}"
-                        about.setdefault(number, f"the link of {plain(ends, 300)}")
-        elif path.suffix in (".txt", ".html", ".json", ".jsonld") and path.is_file():
-            # A letter prints the numbers of its identifiers, too.
-            referent = letter_thing(cluster_id, "letter" if name == "letter.html" else name)
-            if name.startswith("requests/") or name == "letter.html":
-                about[evidence_number(issuer, referent)] = f"the letter {name}"
-            for number in _numbers_in(read_bytes(path).decode("utf-8", "replace")):
-                printed.setdefault(number, {})[name] = []
-    return Holding(
-        str(folder),
-        f"{plain(facts['reference'], 80)}, to {plain(facts['recipient'], 80)}, as of "
-        f"{facts['as_of'][:10]}",
-        issuer,
-        cluster_id,
-        sorted(facts["members"]),
-        cases,
-        printed,
-        about,
-    )
 
 
 def _place(name: str, rows: Sequence[str]) -> str:
@@ -460,12 +385,3 @@ def _place(name: str, rows: Sequence[str]) -> str:
         shown.append(f"{left} more")
     words = ", ".join(shown)
     return f"{name} row{'' if words.isdecimal() else 's'} {words}" if words else name
-
-
-def _numbers_in(text: str) -> Iterator[str]:
-    for match in re.finditer(r"RT-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{2}", text):
-        try:
-            if number := parse_evidence_number(match[0]):
-                yield number
-        except EvidenceNumberError:
-            continue

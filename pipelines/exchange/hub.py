@@ -29,16 +29,16 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from msgspec import structs
 
 from pipelines import key_store
-from pipelines.exchange.signed_files import (
+from pipelines.ledger import signing_flags
+from pipelines.letters.accepted_offers import hub_file
+from pipelines.letters.signed_files import (
     check_key,
-    hub_file,
     refusing,
     signature_path,
     time_of,
     utc_text,
     with_signature,
 )
-from pipelines.ledger import signing_flags
 from pipelines.options import (
     OWN_SLUG,
     UsageError,
@@ -58,13 +58,11 @@ from reports.exchange import (
     HUB_LIVES,
     MAX_DAY_BYTES,
     HubLog,
-    OfferError,
     check_succession,
-    listed_key,
-    parse_file,
+    parse_hub_file,
     shipped_policy,
-    signer_of,
 )
+from reports.letters import OfferError, listed_key, signer_of
 from reports.signing import digest_of
 from reports.text import plain
 from schemas.offer import HubCharter, HubHead, HubMember, HubMembers, KindLife
@@ -211,7 +209,7 @@ def read_signed_file(
     with refusing(path):
         signature = read_bounded(signature_path(path), MAX_SMALL_BYTES)
         org, signer = signer_of(content, signature, keys)
-        return org, signer, parse_file(content, "", kind)
+        return org, signer, parse_hub_file(content, "", kind)
 
 
 def _heads(
@@ -255,7 +253,7 @@ def _lists_in_force(
     for name in names_in(folder, _LIST):
         content = read_bounded(folder / name, MAX_MEMBERS_BYTES)
         try:
-            members = parse_file(content, "", HubMembers)
+            members = parse_hub_file(content, "", HubMembers)
             if members.hub != digest:
                 raise OfferError("is of another hub")
             lists[digest_of(content)] = _List(folder / name, content, members)
@@ -439,7 +437,7 @@ def init_hub(arguments: Namespace) -> int:
     key = key_store.own_key(arguments.key)
     content = signing.letter_bytes(charter, key)
     with refusing(f"--name {arguments.name}, --from {host}"):
-        parse_file(content, "", HubCharter)
+        parse_hub_file(content, "", HubCharter)
     if path.exists():
         raise UsageError(f"{path}: you host a hub of this name already; give another --name")
     write_whole(path, opens + secrets.token_bytes(SECRET_BYTES))
@@ -531,7 +529,7 @@ def _check_next(hub: Hub, content: bytes, place: str) -> None:
     """
     hosts = hub.host_ids
     with refusing(place):
-        members = parse_file(content, "", HubMembers)
+        members = parse_hub_file(content, "", HubMembers)
         if members.hub != hub.digest:
             raise OfferError("is of another hub")
         everybody = {row.key_id for row in members.members} | hosts

@@ -34,7 +34,8 @@ from pipelines.exchange.hub import (
     read_bounded,
     read_signed_file,
 )
-from pipelines.exchange.signed_files import hub_file, refusing, time_of, with_signature
+from pipelines.letters.accepted_offers import hub_file
+from pipelines.letters.signed_files import refusing, time_of, with_signature
 from pipelines.options import UsageError, flag, say, subcommand
 from pipelines.safe_files import replaced
 from reports import signing
@@ -43,15 +44,13 @@ from reports.exchange import (
     MAX_OPEN_DISPUTES,
     SEALED_SIZES,
     HubLog,
-    OfferError,
     contributor_token,
     epoch_of,
     erased_line,
-    listed_key,
     open_letter,
-    parse_file,
-    signer_of,
+    parse_hub_file,
 )
+from reports.letters import OfferError, listed_key, signer_of
 from reports.signing import digest_of
 from reports.text import plain, quantity
 from schemas.offer import (
@@ -374,7 +373,7 @@ def _read_letter(hub: Hub, path: Path, sealed: bytes, opens: bytes, now: datetim
     except OfferError as error:
         why = str(error).partition("; see")[0]
         raise OfferError(f"{why}: no member has it") from None
-    letter: HubLetter = parse_file(content, org, HubLetter)
+    letter: HubLetter = parse_hub_file(content, org, HubLetter)
     if letter.hub != hub.digest:
         raise OfferError("is for another hub")
     issued = parse_moment(letter.issued_at)

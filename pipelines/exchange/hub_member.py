@@ -31,18 +31,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct, structs
 
 from pipelines import key_store, ledger
-from pipelines.exchange import signed_files
 from pipelines.exchange.hub import HUB_FLAGS, INBOX, Hub, open_hub, put
 from pipelines.exchange.offer import (
-    OFFER,
     SOURCE_FLAGS,
     evidence_of_run,
     offer_policy,
     offer_source,
     reasons_text,
 )
-from pipelines.exchange.signed_files import hub_file, refusing, time_of, utc_text
 from pipelines.ledger import LEDGER_FLAG, Entry, EntryKind, hold_back, values_withheld
+from pipelines.letters import accepted_offers, signed_files
+from pipelines.letters.accepted_offers import hub_file
+from pipelines.letters.signed_files import OFFER, refusing, time_of, utc_text
 from pipelines.options import (
     UsageError,
     WholeNumber,
@@ -67,7 +67,7 @@ from reports.exchange import (
     iso_week,
     make_feed,
     make_offer,
-    parse_file,
+    parse_hub_file,
     seal_letter,
 )
 from reports.run import Run
@@ -175,7 +175,7 @@ class _Member:
         letter = HubLetter(self.hub.digest, self.org, utc_text(self.now), **(empty | parts))
         content = signing.letter_bytes(letter, self.key)
         with refusing(f"{self.hub.path}: your letter", "; publish less"):
-            parse_file(content, "", HubLetter)
+            parse_hub_file(content, "", HubLetter)
         return content
 
     def send(self, content: bytes) -> Path:
@@ -534,7 +534,7 @@ def pull(arguments: Namespace) -> int:
     content = signing.letter_bytes(offer, key)
     files = signed_files.with_signature(folder / OFFER, content, key)
     files[folder / ENTRIES_FILE] = _entries_table(hub, frozenset(record.own), now)
-    before = signed_files.accepted_before(name)
+    before = accepted_offers.accepted_before(name)
     if before.issued_at > offer.issued_at:
         raise UsageError(f"{hub.path}: a feed of {before.issued_at} was pulled before; see --now")
     who, everything = Contributors(hub.log), make_feed(hub.log, org, now, FeedChoice())
@@ -563,7 +563,7 @@ def pull(arguments: Namespace) -> int:
         replaced(files),
         member.record_saved(),
     ):
-        signed_files.save_accepted(name, now_known)
+        accepted_offers.save_accepted(name, now_known)
     people = quantity(len(offer.contributors), "contributor")
     say(
         f"{folder}: {quantity(len(offer.entities), 'identifier')} by {people}, until "

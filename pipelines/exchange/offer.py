@@ -16,9 +16,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
-from pipelines.exchange import signed_files
-from pipelines.exchange.signed_files import read_letter_file, time_of, utc_text
+from pipelines.commands.correct import correction_lines
 from pipelines.ledger import LEDGER_FLAG, OWN_ORG_FLAG, SIGNING_FLAGS, hold_back, values_withheld
+from pipelines.letters import accepted_offers, consents, own_victims, signed_files
+from pipelines.letters.signed_files import (
+    OFFER,
+    REVOCATION,
+    read_known,
+    read_letter_file,
+    time_of,
+    utc_text,
+)
 from pipelines.options import (
     NEW_FOLDER,
     OTHER_REGISTERS_FLAG,
@@ -31,25 +39,19 @@ from pipelines.options import (
     subcommand,
     usage_errors,
 )
-from pipelines.user_files import (
-    check_basis,
-    free_folder,
-    open_run,
-    read_registrations,
-    read_text,
-    rests_on,
-)
+from pipelines.user_files import check_basis, free_folder, open_run, read_text, rests_on
 from reports import signing, tables
 from reports.disclosure_control import thin_sides
 from reports.exchange import (
     OfferPolicy,
     OfferSource,
     OwnWords,
+    Registrations,
     Withheld,
-    correction_lines,
     make_offer,
     offer_lines,
     own_words,
+    parse_registrations,
     shipped_policy,
 )
 from reports.run import NO_NARRATIVES, Run, narrative_reader
@@ -75,9 +77,6 @@ from transforms.custody import files_of
 from transforms.graph import call_records, complaint_records, evidence_from_tables
 
 NARRATIVE = "narrative"
-
-OFFER, REVOCATION, CORRECTION = "offer.json", "revocation.json", "correction.json"
-
 
 SOURCE_FLAGS = all_of(
     flag("--policy", "FILE", "TOML of what may leave (default: the shipped policy.toml)"),
@@ -192,26 +191,10 @@ def offer_source(
         entities=tables.read_table(run, ENTITIES, ["entity_id", "status", "first_seen"]),
         clusters=tables.read_table(run, CLUSTERS, ["cluster_id", "status"]),
         evidence=evidence,
-        private=signed_files.ids_of_victims(ids, arguments.victims)
-        | signed_files.ids_in_register(ids, register),
-        registered=read_registrations(arguments.registered),
+        private=own_victims.ids_of_victims(ids, arguments.victims)
+        | own_victims.ids_in_register(ids, register),
+        registered=_registrations(arguments.registered),
     )
-
-
-def read_known(path_or_folder: str, key: str | None = None) -> signed_files.SignedFile:
-    """Reads an offer or a correction that a trusted key or one's own signed, whose org is empty.
-
-    Raises:
-        UsageError: if nobody that is trusted signed it, or it is no offer.
-    """
-    trusted = key_store.trusted_keys()
-    # Stands for one's own keys, as no slug is empty; the letter then says who sent it.
-    own = [key_store.own_key(key, make=False).public_key()] if key else key_store.own_public_keys()
-    names, kinds = (OFFER, CORRECTION), (Offer, Feed, Revocation, Correction)
-    read = read_letter_file(path_or_folder, names, kinds, trusted | {"": own})
-    if isinstance(read.content, Revocation):
-        raise UsageError(f"{read.path}: is a revocation, not an offer")
-    return read
 
 
 @subcommand(
@@ -268,7 +251,7 @@ def revoke_letter(arguments: Namespace) -> int:
     # Whoever holds the key may revoke what it signed: the letter itself says for whom.
     read = read_letter_file(
         arguments.offer,
-        (OFFER, signed_files.CONSENT_FILE),
+        (OFFER, consents.CONSENT_FILE),
         (Offer, Feed, Consent, Revocation),
         {"": [key.public_key(), *key_store.own_public_keys()]},
     )
@@ -328,11 +311,11 @@ def write_consent(arguments: Namespace) -> int:
         issued_at=issued,
         expires_at=ends,
         members=members,
-        digest=signed_files.members_text_digest(members),
+        digest=consents.members_text_digest(members),
     )
     key = key_store.own_key(arguments.key)
     written = signed_files.write_signed(
-        folder, signed_files.CONSENT_FILE, signing.letter_bytes(consent, key), key
+        folder, consents.CONSENT_FILE, signing.letter_bytes(consent, key), key
     )
     return say(
         f"{written}: {sender} consents that {recipient} names "
@@ -407,7 +390,7 @@ def returned_members(
         raise UsageError(f"{path}: joins another run of yours; join this one, and give that")
     if all(offer["sender"] != recipient for offer in joint.offers):
         raise UsageError(f"{path}: holds no offer of {recipient}; join one with it")
-    signed_files.check_offers(joint, now)
+    accepted_offers.check_offers(joint, now)
     check_basis(joint, "--joint ")
     where = (pc.field("tier") == Tier.CORE) & (pc.field("review") == Review.REVIEWED)
     members = tables.read_table(joint, MEMBERS, ["entity_id", "cluster_id"], where)
@@ -473,3 +456,9 @@ def offer_policy(path: str | None) -> OfferPolicy:
         return shipped_policy()
     with usage_errors(RecordError):
         return read_toml_record(OfferPolicy, read_text(path), path)
+
+
+def _registrations(path: str | None) -> Registrations:
+    """Reads the registration dates of domains; raises UsageError if the file is no good."""
+    with usage_errors(RecordError):
+        return parse_registrations(read_text(path), path) if path is not None else {}

@@ -17,8 +17,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,9 +24,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import structs
 
 from pipelines import key_store
-from pipelines.exchange import signed_files
-from pipelines.exchange.offer import OFFER, evidence_of_run
-from pipelines.exchange.signed_files import (
+from pipelines.exchange.offer import evidence_of_run
+from pipelines.letters import accepted_offers, own_victims, signed_files
+from pipelines.letters.shared_counts import RESULT, Counted, recalled, state_path
+from pipelines.letters.signed_files import (
+    OFFER,
     SignedFile,
     read_letter_file,
     refusing,
@@ -51,7 +51,6 @@ from pipelines.user_files import check_basis, custody_policy, free_folder, open_
 from reports import signing, tables
 from reports.exchange import (
     MissingOverlapLibraryError,
-    OfferError,
     answer_points,
     check_letter_addressee,
     count_shared,
@@ -62,6 +61,7 @@ from reports.exchange import (
     request_points,
     ristretto255,
 )
+from reports.letters import OfferError
 from reports.run import Run
 from reports.signing import digest_of
 from reports.text import quantity
@@ -93,7 +93,7 @@ COOLDOWN = timedelta(days=7)
 
 YEAR = timedelta(days=365)
 
-REQUEST, ANSWER, RESULT = "request.json", "answer.json", "result.json"
+REQUEST, ANSWER = "request.json", "answer.json"
 
 _NOT_OPEN = "answers no request of yours that is open; each is counted once"
 
@@ -119,20 +119,6 @@ LARGEST = flag(
 )
 
 FLOOR = WholeNumber(LEAST_FLOOR, MOST_FLOOR)
-
-
-State = TypeVar("State")
-
-
-class Counted(Record):
-    """The cluster that a count is about, for a referral that prints it, and the result's SHA-256.
-
-    The cluster is empty where all victims are compared.
-    """
-
-    cluster_id: str = ""
-    members: tuple[str, ...] = ()
-    result: str = ""
 
 
 class Comparison(Record):
@@ -385,7 +371,7 @@ def requester_values(arguments: Namespace, me: str) -> tuple[About, frozenset[st
         raise UsageError("--run, --cluster, --offer: give all three, or none to compare all")
     joined = open_run(arguments.run, built_on=True)
     check_basis(joined)
-    signed_files.check_offers(joined, time_of(arguments))
+    accepted_offers.check_offers(joined, time_of(arguments))
     org = key_store.org_slug(arguments.to)
     offer = _offer(arguments.offer, org, me, key_store.trusted_keys())
     members = _members(arguments.run, arguments.cluster)
@@ -462,23 +448,6 @@ def shared_count_text(result: Result) -> str:
     """Returns the count in words."""
     count = f"fewer than {result.floor}" if result.shared is None else result.shared
     return f"shared victims: {count}"
-
-
-def state_path(name: str) -> Path:
-    """Returns the path of something remembered: `asked-SESSION`, `counted-SESSION` ..."""
-    return key_store.home() / "overlap" / f"{name}.json"
-
-
-def recalled(name: str, kind: type[State], letter: Path, missing: str) -> State:
-    """Returns something remembered; where there is nothing, the error says `missing` of `letter`.
-
-    Raises:
-        UsageError: if nothing was, or it cannot be read.
-    """
-    state = key_store.read_kept(state_path(name), kind, "make a new request")
-    if state is None:
-        raise UsageError(f"{letter}: {missing}")
-    return state
 
 
 def _party_and_time(arguments: Namespace) -> tuple[str, datetime]:
@@ -584,7 +553,7 @@ def _offered_victims(run: Run, me: str, offer: Offer, ids: set[str]) -> set[str]
 
 def _values(path: str, by: str, people: set[str] | None) -> frozenset[str]:
     """Reads values of the file: all, or one of each of `people`."""
-    victims = signed_files.load_victims(path)
+    victims = own_victims.load_victims(path)
     if people is None:
         values = victims.distinct(by)
     else:

@@ -38,7 +38,8 @@ from pipelines.exchange.hub import (
     read_bounded,
 )
 from pipelines.exchange.hub_host import MAX_LETTERS
-from pipelines.exchange.signed_files import hub_file, time_of
+from pipelines.letters.accepted_offers import hub_file
+from pipelines.letters.signed_files import time_of
 from pipelines.options import TIME_NOW, Subcommand, UsageError, flag, say, subcommand
 from pipelines.safe_files import locked
 from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES

@@ -213,7 +213,7 @@ class Watch:
         if self._evidence is None:
             return
         from pipelines.batch.join import join_arguments, join_run
-        from pipelines.exchange.signed_files import recipient_of_offers
+        from pipelines.letters.accepted_offers import recipient_of_offers
 
         options, name = self._options, tick.name()
         folder, private = Path(options.output, JOINT), options.private_output
@@ -315,7 +315,7 @@ def run_watch(options: Namespace) -> int:
     # What these refuse is refused before anything is written.
     tick_analysis(options)
     if options.offer:
-        from pipelines.exchange.signed_files import recipient_of_offers
+        from pipelines.letters.accepted_offers import recipient_of_offers
 
         recipient_of_offers(options.offer, datetime.now(UTC))
     progress = Progress(sys.stderr)

@@ -1,3 +1,12 @@
+from .hub_letters import (
+    HUB_LIVES as HUB_LIVES,
+    MAX_DAY_BYTES as MAX_DAY_BYTES,
+    MAX_OPEN_DISPUTES as MAX_OPEN_DISPUTES,
+    SEALED_SIZES as SEALED_SIZES,
+    open_letter as open_letter,
+    parse_hub_file as parse_hub_file,
+    seal_letter as seal_letter,
+)
 from .hub_log import (
     Contributors as Contributors,
     EntryState as EntryState,
@@ -15,7 +24,6 @@ from .offer import (
     OfferSource as OfferSource,
     OwnWords as OwnWords,
     Withheld as Withheld,
-    correction_lines as correction_lines,
     evidence_reports as evidence_reports,
     iso_week as iso_week,
     make_offer as make_offer,
@@ -23,36 +31,17 @@ from .offer import (
     own_words as own_words,
     shipped_policy as shipped_policy,
 )
-from .read_offer import (
-    CLOCK_TOLERANCE as CLOCK_TOLERANCE,
-    HUB_LIVES as HUB_LIVES,
-    MAX_DAY_BYTES as MAX_DAY_BYTES,
-    MAX_OFFER_BYTES as MAX_OFFER_BYTES,
-    MAX_OPEN_DISPUTES as MAX_OPEN_DISPUTES,
-    SEALED_SIZES as SEALED_SIZES,
-    OfferError as OfferError,
-    check_offer_addressee as check_offer_addressee,
-    listed_key as listed_key,
-    offer_expired as offer_expired,
-    open_letter as open_letter,
-    parse_file as parse_file,
-    seal_letter as seal_letter,
-    signer_of as signer_of,
-)
 from .registrations import (
     Registrations as Registrations,
     parse_registrations as parse_registrations,
 )
 from .victim_overlap import (
     MissingOverlapLibraryError as MissingOverlapLibraryError,
-    Victims as Victims,
-    VictimsFileError as VictimsFileError,
     answer_points as answer_points,
     check_letter_addressee as check_letter_addressee,
     count_shared as count_shared,
     decode_elements as decode_elements,
     encode_elements as encode_elements,
-    load_victim_file as load_victim_file,
     new_secret as new_secret,
     request_points as request_points,
     ristretto255 as ristretto255,

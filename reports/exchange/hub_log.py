@@ -21,15 +21,8 @@ from operator import attrgetter, itemgetter
 from typing import Any, get_args
 
 from reports import signing
-from reports.exchange.read_offer import (
-    MAX_LINE_BYTES,
-    MAX_PEOPLE,
-    MAX_ROWS,
-    OfferError,
-    check_entry,
-    check_ties,
-    need,
-)
+from reports.exchange.hub_letters import MAX_LINE_BYTES, check_entry, check_ties
+from reports.letters import MAX_PEOPLE, MAX_ROWS, OfferError, need
 from reports.signing import MerkleTree, merkle_leaf
 from reports.text import quantity
 from schemas.entity import without_epoch

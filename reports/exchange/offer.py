@@ -27,14 +27,14 @@ import xxhash
 from msgspec import UNSET, Meta
 
 from reports.exchange.registrations import Registrations, is_young
+from reports.letters import OFFERABLE_KINDS
 from reports.text import plain
 from reports.victim_counts import SMALLEST_TABLE, DisclosedCounts, disclose_counts
 from schemas.cluster import CONFIRMED, DISPUTED
 from schemas.entity import without_epoch
-from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Review, Status, Tier
+from schemas.enums import HARD_ROLES, RecordKind, Review, Status, Tier
 from schemas.offer import (
     MAX_ENTITY_ID_LENGTH,
-    Correction,
     Offer,
     OfferedCluster,
     OfferedEntity,
@@ -47,7 +47,6 @@ from schemas.records import Record, between, one_of, read_toml_record
 from schemas.signed_fields import MOMENT
 from transforms.extract.allowlist import may_be_an_organisations
 from transforms.extract.fingerprints import LONGEST, words_with_places
-from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.values import is_of_many, is_pseudonym, is_unnamed
 
@@ -62,9 +61,6 @@ SHORTEST_ECHO = 4
 """Characters of a victim's or a record's id below which a likeness says nothing."""
 
 SHIPPED_POLICY = "policy.toml"
-
-OFFERABLE_KINDS = tuple(str(kind) for kind in EntityKind if BY_KIND[kind].offered)
-"""Kinds that a policy can name: suppliers serve others too, and are nobody's to denounce."""
 
 SMALLEST_K = 3
 """The least that any statistical office uses as a threshold for counts of people."""
@@ -386,23 +382,6 @@ def offer_lines(offer: Offer) -> Iterator[str]:
             losses = ", ".join(f"{loss.amount} {loss.currency}" for loss in cluster.losses)
             yield f"  losses, rounded: {losses}"
         yield from members[cluster.number]
-
-
-def correction_lines(correction: Correction) -> Iterator[str]:
-    """Yields all that a correction says as lines; hostile text made harmless."""
-    yield f"correction by {correction.sender} for {correction.recipient}"
-    yield f"issued {correction.issued_at}"
-    for issue in correction.issues:
-        yield ""
-        yield f"{issue.issue_id}, issued {issue.issued_at} {plain(issue.reference, 200)}".rstrip()
-        yield f"  SHA-256 {issue.sha256}"
-        if issue.kind == "offer":
-            yield "  is revoked: use nothing of it"
-        yield "  strike, and do not act on:"
-        for struck in issue.strike:
-            yield f"    {plain(struck.entity_id, 400)}"
-            if struck.files:
-                yield f"      in {plain(', '.join(struck.files), 2000)}"
 
 
 def _chosen(source: OfferSource, policy: OfferPolicy) -> tuple[dict[str, Row], Withheld]:

@@ -10,8 +10,9 @@ import pytest
 
 import ringtrace as rt
 from pipelines import ledger, runner
-from pipelines.exchange import signed_files
-from pipelines.exchange.signed_files import NOTHING_ACCEPTED, SignedFile
+from pipelines.letters import accepted_offers, signed_files
+from pipelines.letters.accepted_offers import NOTHING_ACCEPTED
+from pipelines.letters.signed_files import SignedFile
 from pipelines.options import LOCAL_RUNNER
 from pipelines.progress import Progress
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, SIGNATURE_NAME
@@ -59,7 +60,7 @@ def published(folder, number):
         name: pipeline | name >> beam.Create(rows, reshuffle=False) for name, rows in parts.items()
     }
     made = datetime(2026, 6, 1, tzinfo=UTC)
-    record = partial(signed_files.accepted, offers=[offer], output=settings.output, made=made)
+    record = partial(accepted_offers.accepted, offers=[offer], output=settings.output, made=made)
     _ = inputs | PublishRun(start, lambda *_: None, lambda content: b"{}", record)
     try:
         runner.run_pipeline(pipeline, settings, Progress(sys.stderr), debug=False)
@@ -71,7 +72,7 @@ def published(folder, number):
 
 def day_of(folder):
     """The day of the run, if there is one; it, its private files and the record are of one day."""
-    taken = signed_files.accepted_before("microsoft")
+    taken = accepted_offers.accepted_before("microsoft")
     if not (folder / "run").exists():
         assert taken == NOTHING_ACCEPTED and not (folder / "apart").exists()
         return None

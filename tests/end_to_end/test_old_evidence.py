@@ -12,7 +12,7 @@ import pytest
 
 import ringtrace as rt
 from pipelines import key_store
-from pipelines.exchange import signed_files
+from pipelines.letters import accepted_offers
 from schemas.tables import MEMBERS
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import column, error_of, execute, ringtrace, use_keys
@@ -98,6 +98,6 @@ def test_an_offer_is_taken(old):
     key_store.trust("amazon", key_store.public_key(old / "amazon.pem"))
     assert "offer of amazon to microsoft" in execute("exchange", "show", old / "offer").out
     now = datetime(2024, 5, 2, tzinfo=UTC)
-    taken = signed_files.accept_offers([str(old / "offer")], "microsoft", {"microsoft"}, now)
+    taken = accepted_offers.accept_offers([str(old / "offer")], "microsoft", {"microsoft"}, now)
     assert [Path(offer.path).name for offer in taken.offers] == ["offer.json"]
     assert not taken.void

@@ -13,7 +13,7 @@ import pytest
 from msgspec import UNSET
 
 from pipelines import key_store
-from pipelines.exchange import signed_files
+from pipelines.letters import accepted_offers, consents, signed_files
 from pipelines.options import UsageError
 from pipelines.safe_files import write_whole
 from pipelines.user_files import read_decisions, who_answers
@@ -192,7 +192,7 @@ OFFER = fuzz_readers.offer()
 
 
 def accept(*folders, now=NOW):
-    return signed_files.accept_offers(
+    return accepted_offers.accept_offers(
         [str(folder) for folder in folders], "amazon", {"amazon"}, now
     )
 
@@ -243,8 +243,8 @@ def replayed(folder):
         folder.with_name("newer"), "offer.json", replace(OFFER, issued_at="2026-06-01T12:00:00Z")
     )
     (newer,) = accept(folder.with_name("newer")).offers
-    now = signed_files.AcceptedOffers(newer.content.issued_at, newer.sha256, frozenset())
-    signed_files.save_accepted(newer.content.sender, now)
+    now = accepted_offers.AcceptedOffers(newer.content.issued_at, newer.sha256, frozenset())
+    accepted_offers.save_accepted(newer.content.sender, now)
     signed(folder, "offer.json", OFFER)
 
 
@@ -670,12 +670,12 @@ def test_a_megabyte_of_any_file_is_read_in_time():
 
 
 def test_a_consent_by_a_key_that_is_void_releases_nothing(home, tmp_path):
-    signed(tmp_path / "consent", signed_files.CONSENT_FILE, dict(fuzz_readers.letters())["consent"])
+    signed(tmp_path / "consent", consents.CONSENT_FILE, dict(fuzz_readers.letters())["consent"])
     asked = [str(tmp_path / "consent")], {"amazon"}, "in-cbi", NOW
-    assert list(signed_files.read_consents(*asked)) == ["microsoft"]
+    assert list(consents.read_consents(*asked)) == ["microsoft"]
     key_store.distrust("microsoft", None, NOW)
     with pytest.raises(UsageError, match="was signed by a key that is void from 2026-06-02"):
-        signed_files.read_consents(*asked)
+        consents.read_consents(*asked)
 
 
 @pytest.mark.parametrize(
@@ -704,14 +704,14 @@ def test_a_pipe_in_a_shared_folder_keeps_nobody_waiting(home, tmp_path, name):
     os.mkfifo(tmp_path / name)
     for place in (tmp_path, tmp_path / name):
         with pytest.raises(UsageError, match=r"no regular file|No such file"):
-            signed_files.read_signed(str(place), signed_files.OFFER_FILES)
+            signed_files.read_signed(str(place), accepted_offers.OFFER_FILES)
     (tmp_path / "zero").symlink_to("/dev/zero")
     with pytest.raises(UsageError, match="no regular file"):
-        signed_files.read_signed(str(tmp_path / "zero"), signed_files.OFFER_FILES)
+        signed_files.read_signed(str(tmp_path / "zero"), accepted_offers.OFFER_FILES)
 
 
 def test_no_partner_takes_the_name_of_a_hub(home, tmp_path):
-    path = signed_files.hub_file("acx.pem")
+    path = accepted_offers.hub_file("acx.pem")
     write_whole(path, signing.private_pem(signing.make_signing_key()))
     (tmp_path / "acx.pem").write_bytes(signing.public_pem(fuzz_readers.KEY.public_key()))
     words = ["--fingerprint", signing.key_id(fuzz_readers.KEY.public_key())]

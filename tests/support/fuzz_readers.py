@@ -33,27 +33,25 @@ from unittest import mock
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pipelines import key_store
-from pipelines.commands import verify
-from pipelines.exchange.signed_files import members_text_digest, read_consents
+from pipelines.commands.correct import correction_lines
 from pipelines.key_store import HOME_VARIABLE
+from pipelines.letters.consents import members_text_digest, read_consents
 from pipelines.options import UsageError
+from pipelines.referral import verify
 from reports import signing
 from reports.exchange import (
     HUB_LIVES,
     SEALED_SIZES,
     HubLog,
-    OfferError,
     check_letter_addressee,
-    check_offer_addressee,
-    correction_lines,
     decode_elements,
     offer_lines,
     open_letter,
-    parse_file,
+    parse_hub_file,
     seal_letter,
-    signer_of,
 )
 from reports.exchange.victim_overlap import encode_elements
+from reports.letters import OfferError, check_offer_addressee, parse_file, signer_of
 from reports.referral import ReferenceFileError, load_case_file, seal
 from reports.signing import KeyFileError, SignatureError
 from schemas.decision import DecisionKind
@@ -229,7 +227,7 @@ def hub_files() -> Iterator[tuple[str, Any]]:
 def _hub_reader(kind: type[Any]) -> Callable[[bytes, bytes], object]:
     def read(content: bytes, signature: bytes) -> object:
         signer_of(content, signature, TRUSTED)
-        return parse_file(content, "", kind)
+        return parse_hub_file(content, "", kind)
 
     return read
 
@@ -250,7 +248,7 @@ def _read_sealed(content: bytes, _: bytes) -> object:
     except OfferError:
         public = X25519PrivateKey.from_private_bytes(SEALING).public_key().public_bytes_raw()
         opened, _ = open_letter(seal_letter(content, b"", public, "5" * 64), SEALING, "5" * 64)
-        return parse_file(opened, "", HubLetter)
+        return parse_hub_file(opened, "", HubLetter)
 
 
 SEALING = b"\1" * 32

@@ -19,8 +19,9 @@ from msgspec import structs
 from pipelines.batch import join as batch_join
 from pipelines.exchange import hub_host, taxii as taxii_module
 from reports import signing, tables
-from reports.exchange import OfferError, open_letter
+from reports.exchange import open_letter
 from reports.export.stix import stix_observable
+from reports.letters import OfferError
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind
 from schemas.extras import install_command

@@ -12,8 +12,7 @@ from msgspec import structs
 from pipelines import key_store
 from pipelines.batch.joint_pipeline import offered_evidence
 from pipelines.commands import evaluate
-from reports import signing
-from reports.exchange import read_offer
+from reports import letters, signing
 from schemas.entity import without_epoch
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.offer import CountryCount, Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
@@ -39,7 +38,7 @@ from transforms.graph import AcceptedOffer
 
 
 def offer_of(folder):
-    return read_offer.parse_file((folder / "offer.json").read_bytes(), "microsoft", Offer)
+    return letters.parse_file((folder / "offer.json").read_bytes(), "microsoft", Offer)
 
 
 def known(view, entity_id):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import bagit
 
 from pipelines import key_store, ledger
-from pipelines.exchange.signed_files import void_offers
+from pipelines.letters.accepted_offers import void_offers
 from reports.run import Run
 from tests.support.exchange_world import AGREED, ISSUED, NOW, ringtrace, rows
 from tests.support.made_up_case import sheet

@@ -11,9 +11,8 @@ import pytest
 import xxhash
 
 from pipelines import key_store, ledger
-from pipelines.exchange import signed_files
-from reports import signing, tables
-from reports.exchange import read_offer
+from pipelines.letters import accepted_offers
+from reports import letters, signing, tables
 from reports.exchange.offer import shipped_policy
 from schemas.joint import CONTRIBUTORS
 from schemas.offer import Offer
@@ -182,12 +181,12 @@ def test_the_recipient_can_read_it(world, offered, act_as):
     act_as(world.amazon)
     content, signature = ((folder / f"offer.json{s}").read_bytes() for s in ("", ".sig"))
     trusted = {"microsoft": key_store.trusted("microsoft")}
-    org, signer = read_offer.signer_of(content, signature, trusted)
+    org, signer = letters.signer_of(content, signature, trusted)
     assert org == "microsoft"
     assert signer == signing.key_id(trusted["microsoft"][0])
-    offer = read_offer.parse_file(content, org, Offer)
+    offer = letters.parse_file(content, org, Offer)
     assert signing.canonical_json(offer) == content
-    read_offer.check_offer_addressee(offer, "amazon", read_offer.parse_moment(ISSUED))
+    letters.check_offer_addressee(offer, "amazon", letters.parse_moment(ISSUED))
 
 
 def test_victims_by_country_are_those_of_the_records_and_none_under_k(world, offered):
@@ -407,9 +406,9 @@ def test_a_reply_to_an_offer_that_its_sender_took_back_is_taken_back(
     capsys.readouterr()
     ringtrace("health", *words)
     assert "correction: " not in capsys.readouterr().out
-    before = signed_files.accepted_before("amazon")  # as a join with the revocation records it
+    before = accepted_offers.accepted_before("amazon")  # as a join with the revocation records it
     sha256 = hashlib.sha256((replying / "theirs/offer.json").read_bytes()).hexdigest()
-    signed_files.save_accepted("amazon", replace(before, revoked=before.revoked | {sha256}))
+    accepted_offers.save_accepted("amazon", replace(before, revoked=before.revoked | {sha256}))
     said = execute("health", *words, status=1).out
     assert f"correction: {answered.issue_id} " in said and "whose offer amazon revoked" in said
     assert plain.issue_id not in said  # before the disputes of the joint run are in force

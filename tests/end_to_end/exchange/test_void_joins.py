@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from pipelines import key_store
-from pipelines.exchange import signed_files
 from pipelines.ledger import EntryKind, outstanding, read_ledger
+from pipelines.letters import accepted_offers
 from schemas.tables import CLUSTERS, DECISIONS, MEMBERS
 from tests.support.changed import replace
 from tests.support.exchange_world import NOW, ringtrace
@@ -114,11 +114,11 @@ def test_what_was_made_of_an_offer_that_its_sender_took_back_is_taken_back(
     use_keys(monkeypatch, home)
     entries = read_ledger(None)
     (package,) = [issue for issue in entries if issue.kind == EntryKind.PACKAGE]
-    before = signed_files.accepted_before("microsoft")
+    before = accepted_offers.accepted_before("microsoft")
     offers = {issue.sha256 for issue in entries if issue.run_id == package.run_id} - {
         package.sha256
     }
-    signed_files.save_accepted("microsoft", replace(before, revoked=before.revoked | offers))
+    accepted_offers.save_accepted("microsoft", replace(before, revoked=before.revoked | offers))
     assert (
         f"of the join {package.run_id}, whose offer microsoft revoked"
         in execute("verify", made.package, status=1).out
@@ -128,7 +128,7 @@ def test_what_was_made_of_an_offer_that_its_sender_took_back_is_taken_back(
     assert f"correction: {package.issue_id} " in said and "void_join: " not in said
     leaves = ["export", made.folder / "own", "--format", "csv", "--all"]
     execute(*leaves, "--output", tmp_path / "x.csv")
-    revoked = signed_files.revoked_letters()
+    revoked = accepted_offers.revoked_letters()
     new = replace(package, sha256="9" * 64, run_id="other", supersedes=package.sha256)
     assert outstanding([*entries, new], (), {}, revoked) == []
     assert [due.entry for due in outstanding([*entries, new], package.bare, {}, revoked)] == [

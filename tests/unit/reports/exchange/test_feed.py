@@ -7,8 +7,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reports import signing
-from reports.exchange import FeedChoice, HubLog, OfferError, make_feed, parse_file
-from reports.exchange.read_offer import MAX_PEOPLE
+from reports.exchange import FeedChoice, HubLog, make_feed
+from reports.letters import MAX_PEOPLE, OfferError, parse_file
 from schemas import contract_docs
 from schemas.offer import (
     Feed,

@@ -20,13 +20,13 @@ from reports.exchange import (
     HUB_LIVES,
     SEALED_SIZES,
     HubLog,
-    OfferError,
     contributor_token,
     open_letter,
-    parse_file,
+    parse_hub_file,
     seal_letter,
 )
 from reports.exchange.hub_log import shown_ties
+from reports.letters import OfferError
 from reports.signing import MerkleTree, make_signing_key, merkle_leaf
 from schemas.offer import (
     HubActor,
@@ -122,7 +122,7 @@ def test_a_sealed_letter_says_nothing_of_its_sender_by_bytes_or_size():
 
     def sealed(org):
         content = signing.letter_bytes(letter(org, rng, 2 if org == "amazon" else 100), key)
-        parse_file(content, "", HubLetter)
+        parse_hub_file(content, "", HubLetter)
         return seal_letter(content, signing.sign_detached(content, key), public, HUB)
 
     def features(content):
@@ -349,13 +349,13 @@ def test_what_a_host_signs_ends_no_command_with_a_traceback():
     with pytest.raises(OfferError, match="cannot be sealed"):
         seal_letter(b"letter", b"signature", b"\0" * 32, HUB)  # a point of low order
     head = HubHead(HUB, "2026-06-02", 0, HUB, HUB, HUB)
-    parse_file(signing.canonical_json(head), "", HubHead)
+    parse_hub_file(signing.canonical_json(head), "", HubHead)
     with pytest.raises(OfferError, match="day"):
-        parse_file(signing.canonical_json(replace(head, day="9999-12-31")), "", HubHead)
+        parse_hub_file(signing.canonical_json(replace(head, day="9999-12-31")), "", HubHead)
 
 
 def sent(content):
-    return parse_file(signing.letter_bytes(content, make_signing_key()), "", HubLetter)
+    return parse_hub_file(signing.letter_bytes(content, make_signing_key()), "", HubLetter)
 
 
 def test_a_letter_that_a_log_cannot_hold_is_none():

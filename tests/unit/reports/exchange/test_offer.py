@@ -20,7 +20,7 @@ from reports.exchange.offer import (
     shipped_policy,
     three_own_accounts,
 )
-from reports.exchange.read_offer import parse_file
+from reports.letters import parse_file
 from reports.signing import canonical_json
 from schemas.cluster import MEMBER
 from schemas.mention import EVIDENCE_MENTION, MENTION

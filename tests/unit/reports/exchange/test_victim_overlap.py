@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from reports.exchange import OfferError, victim_overlap
+from reports.exchange import victim_overlap
+from reports.letters import OfferError
 from schemas.offer import MAX_SET_SIZE, MIN_SET_SIZE, POINT_BYTES, TAG_BYTES, SetSize
 
 SESSION = bytes(32)

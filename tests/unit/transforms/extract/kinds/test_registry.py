@@ -11,7 +11,7 @@ from inspect import isgeneratorfunction
 
 import pytest
 
-from reports.exchange.offer import OFFERABLE_KINDS
+from reports.letters import OFFERABLE_KINDS
 from schemas.entity import epoch_number
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, EntityKind
 from transforms.decode import load_reference_data

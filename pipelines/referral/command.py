@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from pipelines import key_store, ledger
-from pipelines.batch import join
-from pipelines.exchange import signed_files
+from pipelines.batch.join import orgs_of_run
 from pipelines.ledger import LEDGER_FLAG, hold_back, own_org, signing_flags, values_withheld
+from pipelines.letters import signed_files
+from pipelines.letters.accepted_offers import void_offers
+from pipelines.letters.consents import read_consents
+from pipelines.letters.shared_counts import read_shared_count
 from pipelines.options import (
     FORMAT_FLAGS,
     INPUT_FLAGS,
@@ -68,6 +71,7 @@ from reports.referral import (
     PartnerEvidence,
     ReferenceFileError,
     Release,
+    SharedVictims,
     UnknownClusterError,
     UnreconciledError,
     build_case,
@@ -198,7 +202,7 @@ def run(arguments: Namespace) -> int:
     named = members_to_name(records.facts, included)
     case_file = _case_file_from(arguments.case, records, named)
     releases, uncovered, unasked = _releases_from(arguments, records, named, now)
-    partners = PartnerEvidence(records.offered, signed_files.void_offers(finished, now), uncovered)
+    partners = PartnerEvidence(records.offered, void_offers(finished, now), uncovered)
     # A run of before decisions were kept has none.
     decided = run_decisions(finished)
     in_force = decided.filter(decided["in_force"]).to_pylist() if decided is not None else ()
@@ -209,7 +213,7 @@ def run(arguments: Namespace) -> int:
     issuer = _issuer(arguments.issuer, finished)
     values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
     key = key_store.own_key(arguments.key)
-    shared = join.shared_counts_for_referral(
+    shared = _shared_counts(
         arguments.overlap, key.public_key(), finished, arguments.cluster, records.facts.member_ids
     )
     filing = Filing(
@@ -296,7 +300,7 @@ def _releases_from(
     """
     senders = records.senders
     own = set(records.facts.row["orgs"]) - senders
-    signed = signed_files.read_consents(arguments.consent, own, arguments.recipient, now)
+    signed = read_consents(arguments.consent, own, arguments.recipient, now)
     if strangers := sorted(signed.keys() - senders):
         raise UsageError(f"--consent: {strangers[0]} has no part in this cluster; leave it out")
     releases, unasked = [], {}
@@ -313,6 +317,38 @@ def _releases_from(
                 releases.append(Release(org, *period, count, consent.letter, consent.signature))
         unasked[org] = sorted(left)
     return releases, {org: len(unasked[org]) for org in signed}, unasked
+
+
+def _shared_counts(
+    paths: Sequence[str], key: Ed25519PublicKey, finished: Run, cluster_id: str, members: list[str]
+) -> list[SharedVictims]:
+    """Reads the counts in `paths` for a referral of one cluster, in order of organisations.
+
+    Raises:
+        UsageError: for one that does not hold, is not about this cluster, or is there twice.
+    """
+    joined = [(offer["sender"], offer["sha256"]) for offer in finished.offers]
+    counts: dict[str, SharedVictims] = {}
+    for name in paths:
+        read, about = read_shared_count(name, key, joined)
+        path, result, org = read.path, read.content, read.content.recipient
+        if about.cluster_id != cluster_id:
+            raise UsageError(f"{path}: is about another cluster than {cluster_id}")
+        if about.members != tuple(sorted(members)):
+            raise UsageError(f"{path}: {cluster_id} has other members now; make a new request")
+        if org in counts:
+            raise UsageError(f"{path}: counts {org} twice; give the newest alone")
+        counts[org] = SharedVictims(
+            organisation=org,
+            by=result.by,
+            shared=result.shared,
+            floor=result.floor,
+            day=result.issued_at,
+            signer=read.key_id,
+            letter=read.letter,
+            signature=read.signature,
+        )
+    return [counts[org] for org in sorted(counts)]
 
 
 def _included_member(text: str, members: Row) -> tuple[str, str]:
@@ -332,7 +368,7 @@ def _read_case_records(arguments: Namespace, run: Run) -> CaseRecords:
     manifest = run.manifest
     options: Any = manifest["options"]
     # Reading the inputs loads Beam, which wrong usage must not wait for.
-    from pipelines.source_records import locate_records
+    from pipelines.referral.source_records import locate_records
     from transforms.read import ReadOptions
 
     if not arguments.complaints and not arguments.calls:
@@ -485,7 +521,7 @@ def _issuer(org: str | None, run: Run) -> str | None:
     """Returns `--from ORG`, or the organisation of all records of the run; None of several."""
     if org is not None:
         return key_store.org_slug(org)
-    orgs = join.orgs_of_run(run)
+    orgs = orgs_of_run(run)
     return orgs.pop() if len(orgs) == 1 else None
 
 

@@ -13,7 +13,7 @@ from cryptography.x509 import Certificate
 from pipelines import key_store, ledger
 from pipelines.ledger import LEDGER_FLAG
 from pipelines.options import UsageError, add_notice, all_of, flag, say, system_errors, usage_errors
-from reports.exchange import CLOCK_TOLERANCE
+from reports.letters import CLOCK_TOLERANCE
 from reports.text import plain
 from transforms.gates import read_bytes
 
@@ -125,7 +125,7 @@ def _wrong_times(result: VerificationResult, signer: str) -> Iterator[str]:
 
 def _void_basis(result: VerificationResult, arguments: Namespace) -> Iterator[str]:
     """Yields why a join is void that the package rests on, as our ledger says."""
-    from pipelines.exchange.signed_files import revoked_letters
+    from pipelines.letters.accepted_offers import revoked_letters
 
     try:
         entries = ledger.read_ledger(arguments.ledger)

@@ -8,9 +8,8 @@ from hypothesis import given, strategies as st
 from jsonschema import Draft202012Validator
 from msgspec import UNSET, structs
 
-from reports import signing
-from reports.exchange import read_offer
-from reports.exchange.read_offer import OfferError
+from reports import letters, signing
+from reports.letters import OfferError
 from schemas import contract_docs
 from schemas.offer import (
     CountryCount,
@@ -54,7 +53,7 @@ NOW = datetime(2026, 6, 2, tzinfo=UTC)
 
 
 def parse_offer(content, org):
-    return read_offer.parse_file(content, org, Offer, Revocation)
+    return letters.parse_file(content, org, Offer, Revocation)
 
 
 def plain(value=OFFER):
@@ -108,14 +107,14 @@ def test_the_published_schema_allows_it_and_nothing_more(name, value):
 
 def test_the_signature_says_who_sent_it():
     content = signing.canonical_json(OFFER)
-    org, signer = read_offer.signer_of(content, signing.sign_detached(content, KEY), TRUSTED)
+    org, signer = letters.signer_of(content, signing.sign_detached(content, KEY), TRUSTED)
     assert (org, signer) == ("microsoft", signing.key_id(KEY.public_key()))
     with pytest.raises(OfferError, match="not trusted"):
-        read_offer.signer_of(
+        letters.signer_of(
             content, signing.sign_detached(content, signing.make_signing_key()), TRUSTED
         )
     with pytest.raises(OfferError, match="altered"):
-        read_offer.signer_of(content + b" ", signing.sign_detached(content, KEY), TRUSTED)
+        letters.signer_of(content + b" ", signing.sign_detached(content, KEY), TRUSTED)
 
 
 def test_one_trusted_organisation_cannot_speak_for_another():
@@ -135,9 +134,9 @@ def test_one_trusted_organisation_cannot_speak_for_another():
     ],
 )
 def test_only_for_whom_it_is_for_and_once_issued(change, me, word):
-    read_offer.check_offer_addressee(OFFER, "amazon", NOW)
+    letters.check_offer_addressee(OFFER, "amazon", NOW)
     with pytest.raises(OfferError, match=word):
-        read_offer.check_offer_addressee(structs.replace(OFFER, **change), me, NOW)
+        letters.check_offer_addressee(structs.replace(OFFER, **change), me, NOW)
 
 
 LONG = "domain:" + "a" * 10_000
@@ -283,7 +282,7 @@ def test_any_bytes_are_refused(content):
     ],
 )
 def test_it_is_void_from_its_last_moment_on(expires_at, void):
-    assert read_offer.offer_expired(structs.replace(OFFER, expires_at=expires_at), NOW) == void
+    assert letters.offer_expired(structs.replace(OFFER, expires_at=expires_at), NOW) == void
 
 
 def test_totals_that_cannot_be_are_refused():
@@ -295,10 +294,10 @@ def test_totals_that_cannot_be_are_refused():
     for elsewhere in (8, 10**9):
         clusters = (structs.replace(cluster, elsewhere=elsewhere),)
         refused(changed(clusters=clusters), "more victims in clusters")
-    many = structs.replace(OFFER.evidence[0], reports=read_offer.MAX_PEOPLE)
+    many = structs.replace(OFFER.evidence[0], reports=letters.MAX_PEOPLE)
     refused(changed(evidence=(many, OFFER.evidence[1])), "not plausible")
     refused(changed(expires_at="2027-06-03T00:00:00Z"), "expires_at")
-    offers = tuple(f"{number:064x}" for number in range(read_offer.MAX_REVOKED + 1))
+    offers = tuple(f"{number:064x}" for number in range(letters.MAX_REVOKED + 1))
     refused(signing.canonical_json(structs.replace(REVOKED, offers=offers)), "offers")
     assert parse_offer(changed(expires_at="2027-06-02T00:00:00Z"), "microsoft")
 

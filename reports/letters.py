@@ -1,8 +1,6 @@
-"""Reader of signed files that others send, hostile until signature and every field are checked.
+"""Reader of signed letters that others send, hostile until signature and every field are checked.
 
-Offers, feeds, revocations, corrections, lists of keys, and the files of a hub: its charter, lists
-of members, letters and heads. Letters of a hub are sealed and opened here, too.
-Long, since all that comes from outside is checked by one set of rules.
+Offers, feeds, revocations, corrections, consents, lists of keys, and counts of shared victims.
 """
 
 from __future__ import annotations
@@ -11,33 +9,24 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from msgspec import UNSET
 
 from reports import signing
-from reports.exchange.offer import OFFERABLE_KINDS, SMALLEST_TABLE
+from reports.victim_counts import SMALLEST_TABLE
 from schemas.entity import epoch_number, is_withheld, with_epoch, without_epoch
+from schemas.enums import EntityKind
 from schemas.offer import (
     MAX_ENTITY_ID_LENGTH,
     Correction,
     Feed,
-    HubActor,
-    HubCharter,
-    HubEntry,
-    HubLetter,
     HubMember,
-    HubMembers,
-    HubTie,
     KeyList,
     ListedKey,
-    LoggedActor,
     Offer,
     OfferedCluster,
     Request,
@@ -48,7 +37,11 @@ from schemas.offer import (
 from schemas.records import format_of
 from schemas.signed_fields import parse_moment, rising, week_start
 from transforms.extract.kinds.domain import canonical_host
+from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
+
+OFFERABLE_KINDS = tuple(str(kind) for kind in EntityKind if BY_KIND[kind].offered)
+"""Kinds that a policy can name: suppliers serve others too, and are nobody's to denounce."""
 
 MAX_OFFER_BYTES = 256 * 2**20
 """Longest file that is read."""
@@ -90,34 +83,6 @@ _NAME_OF_SCHEME = re.compile(r"""[^\s:<>"'`=|()\[\]{}\\]+:[^\s<>"'`=|()\[\]{}\\]
 
 _NAMED_KEY = re.compile(rb'"key_id":"([0-9a-f]{0,64})"')
 """The key that canonical JSON names: in a text of it no quotation mark stands bare."""
-
-
-HUB_LIVES = {
-    "account": 180, "domain": 80, "email": 365, "handle": 180, "phone": 45, "remote": 90,
-    "url": 80, "wallet": 365,
-}  # fmt: skip
-"""Days for which an entry lives without renewal, by kind, where the host says nothing else.
-
-Of phones, domains, addresses and handles as transforms/data/lives.toml has them.
-"""
-
-_SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
-
-SIZES = (1 << 20, 1 << 22, 1 << 24)
-"""Bytes of a letter with its filling, before it is sealed: three, so that sizes say little."""
-
-SEAL_BYTES = 48
-"""Bytes that sealing adds: an X25519 key and a tag of 16 (RFC 9180)."""
-
-SEALED_SIZES = tuple(size + SEAL_BYTES for size in SIZES)
-"""Bytes that a sealed letter can have."""
-
-MAX_ENTRIES, MAX_MEMBERS, MAX_OPEN_DISPUTES = 5_000, 500, 100
-"""Entries of a letter, rows of a list of members, and open disputes of one member."""
-
-MAX_DAY_BYTES, MAX_LINE_BYTES = 64 << 20, 1 << 20
-"""Bytes of a day of a log, and of one of its lines."""
-
 
 OfferError = signing.LetterError
 """An error in a file that was sent."""
@@ -215,7 +180,7 @@ def _check_correction(correction: Correction) -> None:
 def _check_key_list(letter: KeyList) -> None:
     need(0 < len(letter.keys) <= MAX_LISTED_KEYS, "keys")
     need(rising([key.key_id for key in letter.keys]), "keys")
-    _check_keys(letter.keys, "keys")
+    check_keys(letter.keys, "keys")
 
 
 def _check_request(letter: Request | Result) -> None:
@@ -227,7 +192,8 @@ def _check_result(letter: Result) -> None:
     need(letter.shared is None or letter.shared >= letter.floor, "shared")
 
 
-def _check_keys(keys: Iterable[ListedKey | HubMember], where: str) -> None:
+def check_keys(keys: Iterable[ListedKey | HubMember], where: str) -> None:
+    """Raises OfferError unless each key has the id that it is listed with."""
     for place, key in enumerate(keys):
         need(signing.key_id(listed_key(key)) == key.key_id, f"{where}[{place}].key_id")
 
@@ -238,7 +204,7 @@ def _check_offer(offer: Offer) -> None:
     need(timedelta(0) < valid <= LONGEST_VALID, "expires_at")
     for place, entity in enumerate(offer.entities):
         where = f"entities[{place}]"
-        need(_is_id(entity.entity_id), f"{where}.entity_id")
+        need(is_entity_id(entity.entity_id), f"{where}.entity_id")
         need(offer.terms.confidence_floor <= entity.confidence <= 100, f"{where}.confidence")
         need(1 <= entity.cluster <= len(offer.clusters), f"{where}.cluster")
     need(rising([entity.entity_id for entity in offer.entities]), "entities")
@@ -295,7 +261,8 @@ def _check_feed(feed: Feed) -> None:
         need(known, f"evidence[{place}].contributor")
 
 
-def _is_id(entity_id: str) -> bool:
+def is_entity_id(entity_id: str) -> bool:
+    """Tells whether an id that another sent is of a kind that leaves, and as a run has it."""
     kind, _, value = entity_id.partition(":")
     if kind not in OFFERABLE_KINDS or not value or len(entity_id) > MAX_ENTITY_ID_LENGTH:
         return False
@@ -339,113 +306,6 @@ def _check_cluster(cluster: OfferedCluster, number: int, terms: Terms, where: st
     need(all(loss.amount % unit == 0 for loss in losses), f"{where}.amount")
 
 
-def _check_charter(charter: HubCharter) -> None:
-    need(charter.host != charter.name, "host")
-    need([life.kind for life in charter.lives] == sorted(OFFERABLE_KINDS), "lives")
-
-
-def _check_members(after: HubMembers) -> None:
-    rows = after.members
-    need(1 <= len(rows) <= MAX_MEMBERS, "members")
-    need(rising([(row.org, row.since) for row in rows]), "members")
-    active = [row.org for row in rows if not row.ended]
-    need(len(active) == len(set(active)), "members")
-    need(len({row.key_id for row in rows}) == len(rows), "members")
-    _check_keys(rows, "members")
-    for place, row in enumerate(rows):
-        need((row.until is not None) == bool(row.ended), f"members[{place}].until")
-
-
-def _check_letter(letter: HubLetter) -> None:
-    entries = [entry for actor in letter.actors for entry in actor.entries]
-    if len(entries) > MAX_ENTRIES:
-        raise OfferError(f"has {len(entries)} entries, more than {MAX_ENTRIES}")
-    ids = [entry.entry for entry in entries]
-    need(len(set(ids)) == len(ids), "entries")
-    if len({entry.entity_id for entry in entries}) != len(entries):
-        raise OfferError("claims an identifier twice")
-    need(rising([actor.actor for actor in letter.actors]), "actors")
-    ids += [actor.actor for actor in letter.actors] + [each.dispute for each in letter.disputes]
-    need(len(set(ids)) == len(ids), "actors")
-    for place, actor in enumerate(letter.actors):
-        where = f"actors[{place}]"
-        _check_actor(actor, where)
-        # A feed of a week that has not begun would be refused as a whole.
-        last = max((week_start(tie.week) for tie in actor.ties), default=date.min + CLOCK_TOLERANCE)
-        need(last - CLOCK_TOLERANCE <= parse_moment(letter.issued_at).date(), f"{where}.ties")
-    for name in ("renewals", "withdrawals", "answers"):
-        need(len(getattr(letter, name)) <= MAX_ENTRIES, name)
-    need(len(letter.disputes) <= MAX_OPEN_DISPUTES, "disputes")
-    need(rising([dispute.dispute for dispute in letter.disputes]), "disputes")
-
-
-def _check_actor(actor: HubActor, where: str) -> None:
-    entries = actor.entries
-    need(entries and rising([entry.entity_id for entry in entries]), f"{where}.entries")
-    for place, entry in enumerate(entries):
-        check_entry(entry, f"{where}.entries[{place}]")
-    check_ties(actor.ties, f"{where}.ties")
-    known = {entry.entry for entry in entries}
-    need(all(known.issuperset(tie.entries) for tie in actor.ties), f"{where}.ties")
-    line = LoggedActor(actor.actor, "2000-01-01", actor.replaces, actor.ties, actor.actor)
-    if len(signing.canonical_json(line)) > MAX_LINE_BYTES:
-        raise OfferError(f"has more ties in {where} than {MAX_LINE_BYTES} bytes of a log hold")
-
-
-def check_entry(entry: HubEntry, where: str) -> None:
-    """Checks an entry beyond the forms of its fields; raises OfferError for what is wrong."""
-    need(_is_id(entry.entity_id), f"{where}.entity_id")
-    need(entry.first <= entry.last, f"{where}.last")
-
-
-def check_ties(ties: Sequence[HubTie], where: str) -> None:
-    """Checks ties beyond the forms of their fields; raises OfferError for what is wrong."""
-    need(len(ties) <= MAX_ENTRIES and rising([(t.entries, t.week) for t in ties]), where)
-    need(all(1 <= len(tie.entries) <= MAX_HARD_ENTITIES for tie in ties), where)
-
-
-def seal_letter(content: bytes, signature: bytes, sealing_key: bytes, hub: str) -> bytes:
-    """Seals a letter and its signature to the host's key (HPKE, RFC 9180), filled up in size.
-
-    Raises:
-        OfferError: if it is too large.
-    """
-    lengths = len(content).to_bytes(4, "big") + len(signature).to_bytes(4, "big")
-    plain = lengths + content + signature
-    size = next((size for size in SIZES if len(plain) <= size), None)
-    if size is None:
-        raise OfferError(f"is larger than {SIZES[-1]} bytes")
-    public = X25519PublicKey.from_public_bytes(sealing_key)
-    try:
-        return _SUITE.encrypt(plain.ljust(size, b"\0"), public, _purpose(hub))
-    except ValueError:  # a point of low order
-        raise OfferError("cannot be sealed to the key of the hub") from None
-
-
-def open_letter(sealed: bytes, secret: bytes, hub: str) -> tuple[bytes, bytes]:
-    """Opens a sealed letter; returns it and its signature file.
-
-    Raises:
-        OfferError: if it is not sealed to this key for this hub.
-    """
-    problem = OfferError("is not sealed to this hub's key, or was altered")
-    if len(sealed) not in SEALED_SIZES:
-        raise problem
-    try:
-        plain = _SUITE.decrypt(sealed, X25519PrivateKey.from_private_bytes(secret), _purpose(hub))
-    except (InvalidTag, ValueError):
-        raise problem from None
-    middle = 8 + int.from_bytes(plain[:4], "big")
-    end = middle + int.from_bytes(plain[4:8], "big")
-    if end > len(plain) or plain[end:].strip(b"\0"):
-        raise OfferError("is sealed, and is no letter")
-    return plain[8:middle], plain[middle:end]
-
-
-def _purpose(hub: str) -> bytes:
-    return b"ringtrace hub letter " + hub.encode()
-
-
 _CHECKS: dict[type[Any], Callable[[Any], None]] = {
     Offer: _check_offer,
     Feed: _check_feed,
@@ -454,7 +314,4 @@ _CHECKS: dict[type[Any], Callable[[Any], None]] = {
     KeyList: _check_key_list,
     Request: _check_request,
     Result: _check_result,
-    HubCharter: _check_charter,
-    HubMembers: _check_members,
-    HubLetter: _check_letter,
 }

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from reports.exchange.victim_overlap import VictimsFileError, load_victim_file
+from reports.victim_file import VictimsFileError, load_victim_file
 
 
 @pytest.mark.parametrize(
