@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from schemas.call import CALL_INPUT
 from schemas.complaint import COMPLAINT_INPUT
 from schemas.enums import (
@@ -257,7 +259,7 @@ def parse_map(text: str, name: str) -> RecordMap:
         raise MapError(f"{name}: not TOML: {error}; write one with `ringtrace map`") from None
     for fault in _faults(values):
         raise MapError(f"{name}: {fault}")
-    kind, form = RecordKind(values["kind"]), values["file"]
+    kind = values["kind"]
     columns = {
         column: tuple(targets) if isinstance(targets, list) else (targets,)
         for column, targets in values["columns"].items()
@@ -267,30 +269,19 @@ def parse_map(text: str, name: str) -> RecordMap:
         for column, targets in columns.items()
         if not {*TIME_FIELDS, PAID_AT}.isdisjoint(targets)
     }
-    times |= {column: TimeForm(stated) for column, stated in values.get("times", {}).items()}
+    times |= values.get("times", {})
     forms = [times[column] for column, targets in columns.items() if TIME_FIELD[kind] in targets]
     if not forms:
         remedy = f'read one as "{TIME_FIELD[kind]}", which a {kind} must have'
         raise MapError(f"{name}: columns give no time; {remedy}")
-    if all(form is TimeForm.TIME_OF_DAY for form in forms):
+    if all(form == TimeForm.TIME_OF_DAY for form in forms):
         raise MapError(f"{name}: times have no date; name the column that has it, too")
-    typed = {"format": FileFormat(form["format"]), "names": tuple(form.get("names", ()))}
-    return RecordMap(
-        name=name,
-        kind=kind,
-        file=FileForm(**form | typed),
-        columns=columns,
-        times=times,
-        words={
-            field: {word.strip().casefold(): meaning for word, meaning in words.items()}
-            for field, words in values.get("words", {}).items()
-        },
-        **{key: values[key] for key in _TAKEN_OVER if key in values},
-    )
-
-
-_TAKEN_OVER = ("source_org", "timezone", "decimal", "constants")
-"""Keys of a map whose values `RecordMap` has as they are."""
+    words = {
+        field: {word.strip().casefold(): meaning for word, meaning in words.items()}
+        for field, words in values.get("words", {}).items()
+    }
+    read = {"name": name, "columns": columns, "times": times, "words": words}
+    return msgspec.convert(values | read, RecordMap)
 
 
 def _faults(values: Mapping[str, Any]) -> Iterator[str]:
@@ -309,15 +300,15 @@ def _faults(values: Mapping[str, Any]) -> Iterator[str]:
         for target in targets:
             of_remote = isinstance(target, str) and _REMOTE.fullmatch(target)
             if target not in known and not (of_remote and kinds == [RecordKind.COMPLAINT]):
-                said = f"is not read as anything of a {kinds[0]}; use {', '.join(known)}"
-                yield f"columns.{column[:80]} {said}"
+                said = f"not anything of a {kinds[0]}; use {', '.join(known)}"
+                yield f"columns.{column[:80]} {_is(target)}, {said}"
 
 
 _TYPES: Mapping[str, tuple[type, str]] = {
-    "object": (dict, "is not a table; write it as [{key}]"),
-    "string": (str, "is not text; write it in quotes"),
-    "integer": (int, "is not a number of rows; use one from 0 to 1000"),
-    "array": (list, 'is not a list of names; write ["first", "second"]'),
+    "object": (dict, "not a table; write it as [{key}]"),
+    "string": (str, "not text; write it in quotes"),
+    "integer": (int, "not a number of rows; use one from 0 to 1000"),
+    "array": (list, 'not a list of names; write ["first", "second"]'),
 }
 """Types of JSON Schema, and what to say of a value that is of another."""
 
@@ -327,7 +318,7 @@ def _misfits(key: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
     if choices := schema.get("enum"):
         if value not in choices:
             few = ", ".join(repr(str(choice)).strip("'") for choice in choices)
-            yield f"{key} is not one of its values; use {few if len(choices) < 60 else 'a code'}"
+            yield f"{key} {_is(value)}; use {few if len(choices) < 60 else 'a code'}"
         return
     if "type" not in schema:
         return  # what `_faults` looks at
@@ -335,9 +326,9 @@ def _misfits(key: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
     is_other = kind is not value.__class__
     is_blank = "minLength" in schema and not str(value).strip()
     if is_other or is_blank or (kind is int and not 0 <= value <= schema["maximum"]):
-        yield f"{key} {says.format(key=key)}"
+        yield f"{key} {_is(value)}, {says.format(key=key)}"
     elif "pattern" in schema and not re.fullmatch(schema["pattern"], value):
-        yield f"{key} is not a slug; write it as acme or acme-bank"
+        yield f"{key} {_is(value)}, not a slug; write it as acme or acme-bank"
     elif kind is list:
         for part in value:
             yield from _misfits(key, part, schema["items"])
@@ -352,6 +343,11 @@ def _misfits(key: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
                 yield from _misfits(place, value.get(name), part)
             else:
                 yield f"{place} is no key of a map; use {', '.join(parts)}"
+
+
+def _is(value: Any) -> str:
+    """Says a wrong value, and that there is none."""
+    return "is missing" if value is None else f"is {ascii(value)[:80]}"
 
 
 def write_map(by: RecordMap, notes: Mapping[str, str], unsure: Sequence[str] = ()) -> str:

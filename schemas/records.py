@@ -39,7 +39,14 @@ class Check(NamedTuple):
 
 
 class RecordError(ValueError):
-    """A value that is not of its type; the message is one line, for its author."""
+    """A value that is not of its type; the message is one line, for its author.
+
+    `path` is that of the field, where it is of a known one.
+    """
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 @dataclass_transform(frozen_default=True)
@@ -48,6 +55,14 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+Converted = TypeVar("Converted")
+
+MANY_NAMES = 60
+"""Names from which on a message does not list all."""
+
+_ONE_OF = re.compile(r"`str` matching regex '\^\((.+)\)\$\(\?!\\\\n\)'")
+"""The pattern of `one_of` in a message."""
 
 
 def format_of(kind: type[Record]) -> str:
@@ -65,20 +80,34 @@ def between(least: float, most: float = MAX_INTEGER) -> msgspec.Meta:
     return msgspec.Meta(ge=least, le=most)
 
 
+def converted(kind: type[Converted], value: Any, before: str = "") -> Converted:
+    """Returns plain values as a type, without the conditions of a record; errors as `read_record`.
+
+    The error has the path of the field, too, for who may show its value.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except ValueError as error:  # a lone surrogate is no ValidationError
+        problem, _, path = str(error).partition(" - at `$")
+        problem = problem if problem.isprintable() else ascii(problem)  # an unknown field's name
+        where = path.strip(".`")
+        field = f"field {where}: " if where else ""
+        raise RecordError(f"{before}{field}{_ONE_OF.sub(_listed, problem)}", where) from None
+
+
+def _listed(pattern: re.Match[str]) -> str:
+    """Returns the texts of `one_of`, or the first of many, from its pattern in a message."""
+    names = pattern[1].replace("\\", "").split("|")
+    return f"one of {', '.join(names if len(names) < MANY_NAMES else [*names[:3], '...'])}"
+
+
 def read_record(kind: type[AnyRecord], value: Any, before: str = "") -> AnyRecord:
     """Returns plain values as a record.
 
     Raises:
         RecordError: naming, after `before`, the first field that is wrong, and what it must be.
     """
-    try:
-        record = msgspec.convert(value, kind)
-    except ValueError as error:  # a lone surrogate is no ValidationError
-        problem, _, path = str(error).partition(" - at `$")
-        problem = problem if problem.isprintable() else ascii(problem)  # an unknown field's name
-        where = path.strip(".`")
-        field = f"field {where}: " if where else ""
-        raise RecordError(f"{before}{field}{problem}") from None
+    record = converted(kind, value, before)
     for fault in _faults(record):
         raise RecordError(f"{before}{fault}")
     return record
@@ -118,12 +147,22 @@ def read_toml_record(kind: type[AnyRecord], text: str, name: str) -> AnyRecord:
         RecordError: see `read_record`; also for what is no TOML.
     """
     try:
-        return read_record(kind, parse_toml(text), f"{name}: ")
+        values = parse_toml(text)
+        return read_record(kind, values, f"{name}: ")
     except tomllib.TOMLDecodeError as error:
         problem = f"{name}: not TOML: {error}"
     except RecordError as error:
-        problem = str(error)
+        problem = f"{error}{_but(values, error.path)}"
     raise RecordError(f"{problem}; give {', '.join(kind.__struct_encode_fields__)}")
+
+
+def _but(value: Any, path: str) -> str:
+    """Says the value at a path of a file of settings; nothing of a path in a table of any names."""
+    if not path or "..." in path:
+        return ""
+    for key in re.findall(r"\w+", path):
+        value = value[int(key) if isinstance(value, list) else key]
+    return f" (it is {ascii(value)[:80]})"
 
 
 def csv_records(kind: type[AnyRecord], text: str, name: str) -> Iterator[tuple[str, AnyRecord]]:

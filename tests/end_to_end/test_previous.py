@@ -86,7 +86,7 @@ def test_what_is_no_run_is_refused(tmp_path):
     no_run.mkdir()
     whole = made_up_manifest(outputs=[])
     for content, says in (
-        (whole | {"outputs": [{}]}, "its manifest lists no outputs"),
+        (whole | {"outputs": [{}]}, "its manifest.json: field outputs[0]: Object missing"),
         (whole, "has no members/"),
     ):
         (no_run / "manifest.json").write_text(json.dumps(content), encoding="utf-8")

@@ -15,7 +15,6 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-import msgspec
 import xxhash
 
 from schemas import CONTRACT_VERSION
@@ -33,6 +32,7 @@ from schemas.manifest import (
     PrivateFile,
     PrivateManifest,
 )
+from schemas.records import RecordError, converted
 from schemas.reject import Code
 from schemas.tables import COMPONENTS, HELD_FOLDER, PRIVATE_FOLDER, Table
 from transforms.custody.sealed_files import (
@@ -329,15 +329,10 @@ def parse_manifest(content: bytes, folder: str) -> Manifest:
     if (version := manifest["contract_version"]) != CONTRACT_VERSION:
         shown = ascii(version)[:40]
         raise RunError(f"{folder}: is of contract version {shown}, this is {CONTRACT_VERSION}")
-    if missing := sorted(Manifest.__required_keys__ - manifest.keys()):
-        lacks = f"its {MANIFEST_NAME} has no {' and no '.join(missing)}"
-        raise RunError(f"{folder}: is not a finished run: {lacks}")
     try:
-        msgspec.convert(manifest["outputs"], list[OutputFile])
-        msgspec.convert(manifest.get("private", []), list[PrivateFile])
-    except ValueError:
-        raise RunError(f"{folder}: is not a finished run: its manifest lists no outputs") from None
-    return manifest  # type: ignore[return-value]
+        return converted(Manifest, manifest)
+    except RecordError as error:
+        raise RunError(f"{folder}: is not a finished run: its {MANIFEST_NAME}: {error}") from None
 
 
 def retry_while_replaced(read: Callable[[], Read]) -> Read:

@@ -17,13 +17,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import msgspec
 import pyarrow as pa
 from pyarrow import fs
 
 from schemas.manifest import PRIVATE_MANIFEST, PrivateManifest
+from schemas.records import converted
 from schemas.tables import Table
-from transforms.gates import beam_stores, read_bytes
+from transforms.gates import beam_stores, read_bytes, read_json
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -108,10 +108,10 @@ def read_private_manifest(root: str) -> PrivateManifest | None:
     except (OSError, ValueError):  # ValueError: a store of which nothing is installed here
         return None
     try:
-        return msgspec.json.decode(content, type=PrivateManifest)
-    except (ValueError, RecursionError):
+        return converted(PrivateManifest, read_json(content))
+    except ValueError as error:
         raise PrivateFileError(
-            f"{path}: is not what the run wrote; restore it, or make the run again"
+            f"{path}: is not what the run wrote: {error}; restore it, or make the run again"
         ) from None
 
 

@@ -64,14 +64,17 @@ def without(*keys):
     return json.dumps({k: v for k, v in manifest().items() if k not in keys}).encode()
 
 
+LISTING = json.dumps(manifest(outputs=[{"name": "a", "bytes": 1, "sha256": "", "rows": "7"}]))
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
         (None, "is not a finished run: it has no manifest.json"),
         (b"{", "manifest.json: is not JSON; was it edited?"),
         (b"[]", FOREIGN),
-        (without("counts"), "is not a finished run: its manifest.json has no counts"),
-        (without("inputs", "alarms"), "its manifest.json has no alarms and no inputs"),
+        (without("counts"), "its manifest.json: Object missing required field `counts`"),
+        (LISTING.encode(), "manifest.json: field outputs[0].rows: Expected `int`, got `str`"),
         (json.dumps(manifest(contract_version=CONTRACT_VERSION + 1)).encode(), "is of contract"),
         (b'{"run_id": "r", "contract_version": "\\u001b[2J\\nwell"}', r"version '\x1b[2J\nwell'"),
     ],

@@ -48,13 +48,13 @@ def test_a_total_is_shown_where_the_split_is_withheld_and_enough_are_left(elsewh
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        (("k = 5", "k = 2"), "k: Expected `int` >= 3"),
+        (("k = 5", "k = 2"), "field k: Expected `int` >= 3 (it is 2); give k, "),
         (("k = 5", "k = true"), "k: Expected `int`, got `bool`"),
         (("k = 5", ""), "missing required field `k`"),
         (("k = 5", "k = 5\nmore = 1"), "unknown field `more`"),
         (("floor = 0.75", "floor = nan"), "confidence_floor: Expected `float` >= 0.5"),
-        (('"phone", ', '"phone", "carrier", '), "kinds[5]: Expected `str` matching"),
-        (("TLP:AMBER+STRICT", "TLP:PINK"), "tlp: Expected `str` matching"),
+        (('"phone", ', '"phone", "carrier", '), "kinds[5]: Expected one of account, domain, email"),
+        (("TLP:AMBER+STRICT", "TLP:PINK"), "TLP:GREEN, TLP:RED (it is 'TLP:PINK'); give"),
     ],
 )
 def test_a_policy_is_refused_by_key(change, word):

@@ -108,7 +108,7 @@ def test_rules_are_read_and_come_back_from_a_manifest():
     ("text", "problem"),
     [
         ("org,rule\n", "s.csv: the first line must be source_org,rule"),
-        ("source_org,rule\na,daily\n", "s.csv, row 2: field rule: Expected `str` matching"),
+        ("source_org,rule\na,daily\n", "s.csv, row 2: field rule: Expected one of each_row, "),
         ("source_org,rule\n,per_day\n", "s.csv, row 2: field source_org: Expected"),
         ("source_org,rule\na,per_day\na,each_row\n", "s.csv, row 3: 'a' has a rule"),
         ("source_org,rule\na\n", "s.csv, row 2: has another number of cells"),
