@@ -61,7 +61,7 @@ Converted = TypeVar("Converted")
 MANY_NAMES = 60
 """Names from which on a message does not list all."""
 
-_ONE_OF = re.compile(r"`str` matching regex '\^\((.+)\)\$\(\?!\\\\n\)'")
+_ONE_OF = re.compile(r"`str` matching regex '\^\(((?:[\w|:]|\\\\\W)+)\)\$\(\?!\\\\n\)'")
 """The pattern of `one_of` in a message."""
 
 
