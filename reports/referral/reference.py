@@ -198,6 +198,8 @@ _TYPE_NAMES = {
     int: "a whole number",
     float: "a number",
     date: "a day without quotes, such as 2026-06-02",
+    dict: "a table",
+    list: "a list",
 }
 
 FOLDERS = {
@@ -572,8 +574,9 @@ def _check(place: str, schema: Any, value: Any) -> None:
         _check_table(place, schema, value)
     elif isinstance(schema, list):
         if not isinstance(value, list) or not (value or schema == [str]):
-            raise ReferenceFileError(
-                f"{place}: is not a list of {'texts' if schema == [str] else 'tables'}"
+            wanted = f"a list of {'texts' if schema == [str] else 'tables'}"
+            raise _of_another_type(
+                place, value, f"{wanted}, one at least" if value == [] else wanted
             )
         for number, row in enumerate(value, 1):
             _check(f"{place} {number}", schema[0], row)
@@ -583,12 +586,18 @@ def _check(place: str, schema: Any, value: Any) -> None:
                 f"{place}: no such name {value!r}; known are {', '.join(schema)}"
             )
     elif type(value) is not schema and not (schema is float and type(value) is int):
-        raise ReferenceFileError(f"{place}: is not {_TYPE_NAMES[schema]}")
+        raise _of_another_type(place, value, _TYPE_NAMES[schema])
+
+
+def _of_another_type(place: str, value: Any, wanted: str) -> ReferenceFileError:
+    """Says the type of a value; the value of a case file can be of a person."""
+    has = _TYPE_NAMES.get(type(value), "a time").partition(",")[0]
+    return ReferenceFileError(f"{place}: is {has}, not {wanted}")
 
 
 def _check_table(place: str, schema: Mapping[str, Any], value: Any) -> None:
     if not isinstance(value, dict):
-        raise ReferenceFileError(f"{place}: is not a table")
+        raise _of_another_type(place, value, _TYPE_NAMES[dict])
     fields = {name.removesuffix("?"): field_schema for name, field_schema in schema.items()}
     for name, field_value in value.items():
         if name not in fields and _ANY_NAME not in fields:

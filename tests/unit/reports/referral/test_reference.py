@@ -154,7 +154,7 @@ def replaced(path, old, new):
 
 MISTAKES = [
     ("recipient.toml", 'unit = "Cyber"', "", "recipient.toml: has no unit; it needs name, unit,"),
-    ("recipient.toml", '["Open a case."]', '"Open"', "toml, asks: is not a list of texts"),
+    ("recipient.toml", '["Open a case."]', '"Open"', "toml, asks: is a text, not a list of texts"),
     ("recipient.toml", '"xx-oath"', '"xx-oaht"', "xx-oath.txt: no such file of a recipient"),
     ("recipient.toml", "us-fre-902", "us-fre-903",
      "certificates: no such certificate 'us-fre-903'; known are us-fre-902, xx-oath"),
@@ -230,7 +230,11 @@ def test_a_folder_that_is_none_or_has_nothing_is_refused(tmp_path):
     [
         ("policy", "tlp = ", "policy.toml: not TOML"),
         ("policy", POLICY.replace("red", "pink"), "no such name 'pink'; known are clear"),
-        ("policy", POLICY.replace("10", "true"), "suppress_below: is not a whole number"),
+        (
+            "policy",
+            POLICY.replace("10", "true"),
+            "suppress_below: is true or false, not a whole number",
+        ),
         ("retention", "[[clock]]\nmoths = 18", "clock 1: no such field 'moths'; known are"),
         ("providers", '[[provider]]\nkind = "x"', "providers.toml, provider 1: has no match"),
     ],
@@ -288,10 +292,18 @@ def test_another_authoritys_case_number_stays_in_the_house(tmp_path):
     ("old", "new", "told"),
     [
         ("operation =", "opration =", "case.toml: no such field 'opration'; known are operation,"),
-        ("2026-06-02", '"2026-06-02"', "date: is not a day without quotes, such as 2026-06-02"),
+        (
+            "2026-06-02",
+            '"2026-06-02"',
+            "date: is a text, not a day without quotes, such as 2026-06-02",
+        ),
         ('slug = "amazon"', 'slug = "meta"', "slug: 'meta' is not in this case; known are amazon"),
-        ('title = "Counsel"', "title = 3", "organisation 1, signatory, title: is not a text"),
-        ("[[organisation]]", "[organisation]", "organisation: is not a list of tables"),
+        (
+            'title = "Counsel"',
+            "title = 3",
+            "organisation 1, signatory, title: is a whole number, not a text",
+        ),
+        ("[[organisation]]", "[organisation]", "organisation: is a table, not a list of tables"),
     ],
 )
 def test_a_mistake_in_a_case_file_is_one_line(old, new, told):
