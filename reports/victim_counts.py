@@ -34,7 +34,7 @@ def disclose_counts(victims: Mapping[str | None, int], k: int) -> DisclosedCount
     Countries of k victims or more are shown with their count, the rest as one sum. If any is not
     shown, neither is the smallest of those with more than k, and every other with as many. So
     whoever knows the rule and the total cannot tell which country of the rest is the large one:
-    each can have had none, or more than k. Of fewer than 2k victims nothing is shown.
+    each can have had none, or more than k. A table of fewer than 2k victims is not shown.
     """
     cells = {country: count for country, count in victims.items() if count > 0}
     total = sum(cells.values())

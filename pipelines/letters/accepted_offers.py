@@ -129,7 +129,7 @@ def take_revocation(revocation: Revocation) -> None:
 
 
 def recipient_of_offers(paths: Sequence[str], now: datetime) -> str:
-    """Returns for whom offers and revocations are, which are checked; records nothing.
+    """Returns the organisation that offers and revocations are for; records nothing.
 
     Raises:
         UsageError: naming the first file that is refused, and why, or that is for another.
@@ -279,7 +279,7 @@ def read_offer_file(
 
 
 def hub_file(name: str) -> Path:
-    """Returns the path of what is kept of a hub beside the keys.
+    """Returns the path of a file about a hub, beside the keys.
 
     HUB.pem signs the feeds that are made here.
     """

@@ -72,7 +72,7 @@ def ids_in_register(entity_ids: Iterable[str], register: RegisterSource | None) 
 
 
 def contested_ids(entity_ids: Iterable[str], runs: Iterable[str]) -> frozenset[str]:
-    """Returns those of `entity_ids`, without epochs, that are contested in one of some runs.
+    """Returns those of `entity_ids`, without epochs, that are contested in one of the runs.
 
     They have withheld ids there, and may be a victim's. An address or a link with a contested
     number in it is among them.

@@ -23,7 +23,7 @@ from transforms.gates import open_bytes, read_bytes, read_json
 
 
 def open_holding(folder: Path) -> Holding | None:
-    """Opens a package whose seal holds; None for what is none.
+    """Opens a package, whose seal must hold; returns None for any other folder.
 
     What a partner sealed can still be of any form.
 
