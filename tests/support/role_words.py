@@ -1,9 +1,22 @@
-"""The role of an identifier by the words around it, for the tests of the cues."""
+"""Identifiers in a text and their roles, for the tests of finders and cues."""
+
+import pyarrow as pa
 
 from schemas.enums import EntityKind, Role
 from transforms.decode.escapes import lower_in_place
 from transforms.extract.kinds.registry import BY_KIND
-from transforms.extract.narrative import REACH, REACH_AFTER, infer_role
+from transforms.extract.mention import PlacedMatch
+from transforms.extract.narrative import REACH, REACH_AFTER, find_in_narratives, infer_role
+
+
+def in_narrative(text: str) -> list[PlacedMatch]:
+    """What a victim in the US names in a narrative."""
+    return find_in_narratives(pa.array([text]), pa.array(["US"]), pa.nulls(1, pa.string()))
+
+
+def named_in(text: str) -> list[tuple[str, str]]:
+    """The kind and the value of each of them."""
+    return [(mention.match.kind, mention.match.value) for mention in in_narrative(text)]
 
 
 def role_in_text(

@@ -48,6 +48,13 @@ def list_items(column: pa.Array) -> ListItems:
     return ListItems(parents.tolist(), places.tolist(), pc.list_flatten(column))
 
 
+def list_rows(column: pa.Array, *parts: str) -> list[tuple[Any, ...]]:
+    """Returns the row and the place of each item of a list column, and the item or its `parts`."""
+    items = list_items(column)
+    columns = [items.field(part) for part in parts] or [items.values]
+    return list(zip(items.rows, items.places, *(c.to_pylist() for c in columns), strict=True))
+
+
 def with_items(lists: pa.Array, values: pa.Array) -> pa.ListArray:
     """Makes a list column of other items, as many in each row as `lists` has; no list is null."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)

@@ -16,9 +16,6 @@ from transforms.arrow.columns import Array, concat_ranges
 ALPHANUMERIC_BYTES = np.array([byte < 128 and chr(byte).isalnum() for byte in range(256)])
 """Bytes that are ASCII letters or digits; an underscore parts the digits of a number in a link."""
 
-_FEW_TEXTS, _FEW_BYTES = 24, 4_096
-"""Texts, and bytes of all of them, below which compiling a hint costs more than a full search."""
-
 _BEGIN, _END = 0xFE, 0xFF
 """Bytes that no UTF-8 contains: they mark where a match begins and ends."""
 
@@ -56,12 +53,6 @@ def find_rare_spans(texts: pa.Array, pattern: str) -> Spans:
     rows = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, pattern), False))
     spans = find_spans(texts.take(rows), pattern)
     return spans._replace(rows=rows[spans.rows])
-
-
-def may_match(texts: pa.Array, hint: str) -> list[bool]:
-    """Tells for each text whether a hint, RE2, matches, or for few short texts that it may."""
-    few = len(texts) < _FEW_TEXTS and texts.nbytes < _FEW_BYTES
-    return [True] * len(texts) if few else pc.match_substring_regex(texts, hint).to_pylist()
 
 
 def string_buffers(texts: pa.Array) -> tuple[Array, Array]:

@@ -2,30 +2,67 @@
 
 The victim's own are among them, so that later steps can keep those identifiers out of everything. A
 number that cannot be read is no mention; `count_unreadable_numbers` counts it.
+
+All matches of a batch are found first, each with the role that its own field gives it; they become
+columns of drafts; then what a record says of one identifier in several places is reconciled.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import MAYBE_NUMBERS, Direction, EntityKind, Role
-from schemas.field import TEXT
-from transforms.arrow import fill_columns, list_items, map_distinct
+from schemas.enums import MAYBE_NUMBERS, Carried, Direction, EntityKind, Role
+from schemas.field import SMALL_INTEGER, TEXT
+from transforms.arrow import (
+    Array,
+    distinct_rows,
+    fill_columns,
+    list_rows,
+    map_distinct,
+    stable_order,
+    with_column,
+)
 from transforms.decode import SEARCH_LIMIT
-from transforms.extract import mention, narrative
+from transforms.extract import narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
-from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch, reconcile
+from transforms.extract.mention import NARRATIVE, Match, PlacedMatch, phone_match
 from transforms.extract.sensitive_text import Papers, find_papers, paper_spans
 from transforms.phone import normalize
+from transforms.phone.find import find_numbers_in_text
 from transforms.victims import identifier_matcher
+from transforms.victims.identifier_matcher import RowIdentifiers, RowPatterns, merge_row_identifiers
+
+MENTION_DRAFT = pa.schema(
+    [
+        ("row", SMALL_INTEGER),
+        ("field", TEXT),
+        ("start", SMALL_INTEGER),
+        ("end", SMALL_INTEGER),
+        ("raw", TEXT),
+        ("kind", TEXT),
+        ("value", TEXT),
+        ("role", TEXT),
+        ("stated", pa.bool_()),
+        ("confidence", pa.float32()),
+        ("region", TEXT),
+        ("line_type", TEXT),
+        ("how", TEXT),
+        ("also_read_as", TEXT),
+        ("extension", TEXT),
+        ("carried", TEXT),
+        ("page", TEXT),
+    ]
+)
+"""One identifier in one field of one row. `stated`: the record says which role it has."""
 
 FIELD_CONFIDENCE = 0.95
 """A reading of a field that the organisation filled in for it."""
@@ -42,8 +79,28 @@ MAX_CARD = 100
 _EMAIL_ROLES = {"reply_to": Role.SENDER, "mentioned": Role.MENTIONED, "victim": Role.VICTIM}
 """Roles of addresses by what the input calls them; a sender's is as its domain says."""
 
-_ROLES = pa.array([str(role) for role in Role])
+_ROLES = pa.array([str(role) for role in Role], TEXT)
 
+_VICTIM, _MENTIONED, _CALLER_ID, _SENDER, _LURE_SITE, _CALLBACK = map(
+    list(Role).index,
+    (Role.VICTIM, Role.MENTIONED, Role.CALLER_ID, Role.SENDER, Role.LURE_SITE, Role.CALLBACK),
+)
+
+_CARRIED = pa.array([str(way) for way in Carried], TEXT)
+
+_WRITTEN, _FREE, _NAMED = map(list(Carried).index, (Carried.WRITTEN, Carried.FREE, Carried.NAMED))
+
+_MAYBE = [place for place, way in enumerate(Carried) if way in MAYBE_NUMBERS]
+
+_SITES = pa.array([str(kind) for kind in (EntityKind.DOMAIN, EntityKind.URL, EntityKind.IP)], TEXT)
+
+_LISTS = (("urls",), ("emails",), ("remote_access", "tool", "id"), ("payments", "method", "payee"))
+"""The columns of lists that are read, and the fields of their items."""
+
+_Item = tuple[Any, ...]
+"""The row of an item of a list, its place there, and what is read of it."""
+
+_Column = Sequence[Any]
 
 _UNNAMED = "bank:"
 """Begins the value of an account whose bank nothing names."""
@@ -77,24 +134,22 @@ def complaint_mentions(
     What is the number of a paper is no mention.
     """
     numbers = numbers or identifier_matcher.complaint_numbers(batch)
-    parts = [
-        *_number_fields(numbers),
-        mention.drafts_from_matches(
-            chain(
-                _url_fields(batch),
-                _email_fields(batch),
-                _remote_fields(batch),
-                _payment_fields(batch),
-            )
-        ),
-        _without_papers(
-            narrative.find_in_narratives(
-                batch["narrative"], batch["victim_country"], batch["narrative_by"]
-            ),
-            find_papers(batch["narrative"]) if papers is None else papers,
-        ),
+    papers = find_papers(batch["narrative"]) if papers is None else papers
+    regions = batch["victim_country"].to_pylist()
+    urls, emails, sessions, payments = (list_rows(batch[name], *parts) for name, *parts in _LISTS)
+    placed = [
+        *_several_in_fields(numbers),
+        *_url_fields(urls, regions),
+        *_email_fields(emails, batch["email_roles"].to_pylist()),
+        *_remote_fields(sessions),
+        *_payment_fields(payments, regions, batch["narrative"]),
     ]
-    return _with_entity_ids(reconcile(_concat(parts), numbers.own()))
+    drafts = _number_fields(numbers)
+    told = narrative.find_in_narratives(
+        batch["narrative"], batch["victim_country"], batch["narrative_by"]
+    )
+    placed += _without_papers(told, papers)
+    return _reconcile([drafts, _drafts_from_matches(placed)], numbers.own)
 
 
 def call_mentions(
@@ -109,7 +164,7 @@ def call_mentions(
     readings = readings or identifier_matcher.call_readings(batch)
     parts = [*_call_numbers(batch, readings), *_signalling(batch)]
     own = identifier_matcher.victim_sides(batch, identifier_matcher.e164_columns(readings))
-    return _with_entity_ids(reconcile(_concat(parts), own))
+    return _reconcile(parts, own)
 
 
 def count_unreadable_numbers(numbers: identifier_matcher.ComplaintNumbers, rows: int) -> pa.Array:
@@ -129,14 +184,16 @@ def count_unreadable_numbers(numbers: identifier_matcher.ComplaintNumbers, rows:
     return pa.array(np.bincount(np.array(unreadable, np.int64), minlength=rows).astype(np.int32))
 
 
-def _without_papers(mentions: pa.RecordBatch, papers: Papers) -> pa.RecordBatch:
-    """Drops the mentions in narratives that are within a paper's number."""
-    columns = (mentions[name].to_pylist() for name in ("row", "start", "end"))
-    kept = [
-        not any(first <= start and end <= last for first, last in papers.get(row, ()))
-        for row, start, end in zip(*columns, strict=True)
+def _without_papers(told: Sequence[PlacedMatch], papers: Papers) -> list[PlacedMatch]:
+    """Drops the matches in narratives that are within a paper's number."""
+    return [
+        mention
+        for mention in told
+        if not any(
+            first <= mention.match.start and mention.match.end <= last
+            for first, last in papers.get(mention.row, ())
+        )
     ]
-    return mentions.filter(pa.array(kept, pa.bool_()))
 
 
 def _may_be_several(numbers: identifier_matcher.ComplaintNumbers) -> pa.Array:
@@ -144,59 +201,60 @@ def _may_be_several(numbers: identifier_matcher.ComplaintNumbers) -> pa.Array:
     return pc.is_in(reason, pa.array(normalize.MAY_BE_TEXT_REASONS))
 
 
-def _number_fields(numbers: identifier_matcher.ComplaintNumbers) -> Iterator[pa.RecordBatch]:
-    listed, rows, regions, readings = numbers
-    raws, stated = numbers.raw, listed.field("role")
-    roles = pc.if_else(pc.is_in(stated, _ROLES), stated, Role.MENTIONED.value)
-    fields = pa.array([f"phone_numbers[{place}]" for place in listed.places], TEXT)
-    yield mention.drafts_from_numbers(rows, fields, raws, readings, roles, FIELD_CONFIDENCE)
+def _number_fields(numbers: identifier_matcher.ComplaintNumbers) -> pa.RecordBatch:
+    """Returns the drafts of the numbers that are read as one."""
+    fields, roles = _fields_and_roles(numbers)
+    return _drafts_from_numbers(
+        numbers.rows, fields, numbers.raw, numbers.readings, roles, FIELD_CONFIDENCE
+    )
+
+
+def _several_in_fields(numbers: identifier_matcher.ComplaintNumbers) -> list[PlacedMatch]:
+    """Returns the numbers of fields that hold more than one."""
     maybe = _may_be_several(numbers)
-    columns = (rows, fields, raws, regions, roles)
-    yield mention.drafts_from_matches(
-        (row, name, raw, match, role, SEVERAL_CONFIDENCE, True)
-        for row, name, raw, region, role in zip(
+    columns = (numbers.rows, numbers.raw, numbers.regions, *_fields_and_roles(numbers))
+    return [
+        PlacedMatch(row, field, raw, match, role, SEVERAL_CONFIDENCE, True)
+        for row, raw, region, field, role in zip(
             *(column.filter(maybe).to_pylist() for column in columns), strict=True
         )
         for match in (_several_numbers(raw, region) if raw else ())
-    )
+    ]
+
+
+def _fields_and_roles(numbers: identifier_matcher.ComplaintNumbers) -> tuple[pa.Array, pa.Array]:
+    """Returns the field that each number is in, and its role."""
+    fields = pa.array([f"phone_numbers[{place}]" for place in numbers.places], TEXT)
+    stated = numbers.role
+    return fields, pc.if_else(pc.is_in(stated, _ROLES), stated, Role.MENTIONED.value)
 
 
 @lru_cache(maxsize=1 << 14)
 def _several_numbers(raw: str, region: str | None) -> tuple[Match, ...]:
     """Returns the numbers of a field that holds more than one number."""
-    return tuple(narrative.find_phone_numbers(raw, region))
+    return tuple(phone_match(*span, reading) for span, reading in find_numbers_in_text(raw, region))
 
 
 def _placed(row: int, field: str, text: str, matches: Iterable[Match]) -> Iterator[PlacedMatch]:
     for match in matches:
         sure = match.carried not in MAYBE_NUMBERS
-        yield row, field, text, match, match.role, FIELD_CONFIDENCE, sure
+        yield PlacedMatch(row, field, text, match, match.role, FIELD_CONFIDENCE, sure)
 
 
-def _listed(batch: pa.RecordBatch, name: str, *parts: str) -> Iterator[tuple[Any, ...]]:
-    """Yields the row and the place of each item of a list column, and the item or parts of it."""
-    items = list_items(batch[name])
-    columns = [items.field(part) for part in parts] or [items.values]
-    values = (column.to_pylist() for column in columns)
-    yield from zip(items.rows, items.places, *values, strict=True)
-
-
-def _url_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
-    regions = batch["victim_country"].to_pylist()
-    for row, place, text in _listed(batch, "urls"):
+def _url_fields(urls: Iterable[_Item], regions: _Column) -> Iterator[PlacedMatch]:
+    for row, place, text in urls:
         if text:
             yield from _placed(row, f"urls[{place}]", text, _url_matches(text, regions[row]))
 
 
-def _email_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
+def _email_fields(emails: Iterable[_Item], roles: _Column) -> Iterator[PlacedMatch]:
     """Yields addresses: one to reply to is the sender's, one that was shown may be forged."""
-    roles = batch["email_roles"].to_pylist()
-    for row, place, text in _listed(batch, "emails"):
+    for row, place, text in emails:
         stated = roles[row] and roles[row][place]
         for match in _email_matches(text) if text else ():
             role = _EMAIL_ROLES.get(stated) or narrative.sender_role(match.value)
             role = match.role if match.role is Role.VICTIM else role
-            yield row, f"emails[{place}]", text, match, role, FIELD_CONFIDENCE, True
+            yield PlacedMatch(row, f"emails[{place}]", text, match, role, FIELD_CONFIDENCE, True)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -206,7 +264,7 @@ def _url_matches(text: str, region: str | None) -> tuple[Match, ...]:
     if number is None:
         return tuple(url.from_field(text, region))
     reading = normalize.normalize_number(number, region)
-    return (mention.phone_match(0, len(text), reading, Role.CALLBACK),) if reading.e164 else ()
+    return (phone_match(0, len(text), reading, Role.CALLBACK),) if reading.e164 else ()
 
 
 @lru_cache(maxsize=1 << 14)
@@ -214,18 +272,18 @@ def _email_matches(text: str) -> tuple[Match, ...]:
     return tuple(email.find(text))
 
 
-def _remote_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
-    for row, place, tool, session in _listed(batch, "remote_access", "tool", "id"):
+def _remote_fields(sessions: Iterable[_Item]) -> Iterator[PlacedMatch]:
+    for row, place, tool, session in sessions:
         if session and (match := remote_access.from_field(tool, session)):
             yield from _placed(row, f"remote_access[{place}].id", session, [match])
 
 
-def _payment_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
-    regions = batch["victim_country"].to_pylist()
-    for row, place, method, payee in _listed(batch, "payments", "method", "payee"):
+def _payment_fields(
+    payments: Iterable[_Item], regions: _Column, narratives: pa.Array
+) -> Iterator[PlacedMatch]:
+    for row, place, method, payee in payments:
         for match in _payee_matches(method, payee, regions[row]) if payee else ():
-            narrated = batch["narrative"][row]
-            own = match.value.startswith(_UNNAMED) and _calls_own(narrated, match)
+            own = match.value.startswith(_UNNAMED) and _calls_own(narratives[row], match)
             read = match._replace(role=Role.VICTIM) if own else match
             yield from _placed(row, f"payments[{place}].payee", payee, [read])
 
@@ -267,7 +325,7 @@ def _call_numbers(
         role = roles.take(pc.index_in(batch["direction"], known))
         sided = pc.is_valid(role)
         raw, read = batch[name].filter(sided), readings[name].filter(sided)
-        yield mention.drafts_from_numbers(
+        yield _drafts_from_numbers(
             rows.filter(sided), name, raw, read, role.filter(sided), FIELD_CONFIDENCE
         )
 
@@ -311,15 +369,188 @@ def _slug(text: str) -> str | None:
     return re.sub(r"[\W_]+", "-", text.lower()).strip("-") or None
 
 
-def _concat(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
-    """Concatenates batches."""
-    table = pa.Table.from_batches(parts, schema=MENTION_DRAFT).combine_chunks()
-    return pa.RecordBatch.from_arrays(
-        [c.chunk(0) if c.num_chunks else pa.array([], c.type) for c in table.columns],
-        schema=MENTION_DRAFT,
+def _drafts_from_matches(placed: Sequence[PlacedMatch]) -> pa.RecordBatch:
+    """Turns matches into `MENTION_DRAFT` rows."""
+    if not placed:
+        return pa.RecordBatch.from_pylist([], MENTION_DRAFT)
+    # To turn tuples with zip makes an iterator of each, which the garbage collector goes through.
+    rows, fields, texts, matches, roles, confidence, stated = (
+        list(map(itemgetter(field), placed)) for field in range(len(PlacedMatch._fields))
+    )
+    columns: dict[str, object] = {
+        name: list(map(itemgetter(place), matches)) for place, name in enumerate(Match._fields)
+    }
+    columns |= {
+        "row": rows,
+        "field": fields,
+        "raw": [text[match.start : match.end] for text, match in zip(texts, matches, strict=True)],
+        "role": roles,
+        "stated": stated,
+        "confidence": np.array(confidence, np.float32)
+        * np.array(columns.pop("plausibility"), np.float32),
+    }
+    arrays = [pa.array(columns[field.name], field.type) for field in MENTION_DRAFT]
+    return pa.RecordBatch.from_arrays(arrays, schema=MENTION_DRAFT)
+
+
+def _drafts_from_numbers(
+    rows: pa.Array,
+    field: pa.Array | str,
+    raw: pa.Array,
+    readings: pa.StructArray,
+    role: pa.Array,
+    confidence: float,
+) -> pa.RecordBatch:
+    """Makes `MENTION_DRAFT` rows of columns of phone fields; a number that was not read has none.
+
+    Args:
+        rows: The row of each number; all arrays have one length.
+        field: The field of each, or of all.
+        raw: The numbers as written.
+        readings: What `phone.normalize` made of them.
+        role: The role of each.
+        confidence: That of a field of this sort; a reading's own lowers it.
+    """
+    read = pc.is_valid(pc.struct_field(readings, "e164"))
+    every = {
+        "row": rows, "raw": raw, "role": role,
+        "end": pc.utf8_length(raw),
+        "value": pc.struct_field(readings, "e164"),
+        "confidence": pc.multiply(
+            pc.struct_field(readings, "confidence"), pa.scalar(confidence, pa.float32())
+        ),
+        **{
+            name: pc.struct_field(readings, name)
+            for name in ("region", "line_type", "how", "also_read_as", "extension")
+        },
+    }  # fmt: skip
+    columns: dict[str, pa.Array | object] = {n: column.filter(read) for n, column in every.items()}
+    columns["field"] = field.filter(read) if isinstance(field, pa.Array) else field
+    columns |= {"start": 0, "kind": EntityKind.PHONE.value, "stated": True}
+    return fill_columns(pc.sum(read).as_py() or 0, columns, MENTION_DRAFT)
+
+
+def _reconcile(parts: Sequence[pa.RecordBatch], own: RowIdentifiers) -> pa.RecordBatch:
+    """Gives each identifier of a record one role; `MENTION_DRAFT` rows with ids, by record.
+
+    The victim's own anywhere is the victim's own everywhere, and so is what has a victim's number
+    in it (`own`), such as an account that is named by it. A reading of the narrative takes the role
+    that a field gives; without one, what the narrative says of it. But a site of which it says that
+    the victim read, checked or shopped there is mentioned, although a field has it, and so is a
+    number that it calls genuine, although a field calls it a callback; and where it says that
+    somebody had to reply to an address, that counts for more than what a From shows. A
+    number that a link carries, and that may be an order's, has the role that the rest of its record
+    gives it; so has one in a link to a site that the victim read or looked it up on, and one of
+    a line of a private person that the record shows as the caller's: it may be an innocent's.
+    """
+    drafts = pa.concat_batches(parts)
+    ids = pc.binary_join_element_wise(drafts["kind"], drafts["value"], ":")
+    drafts = drafts.append_column("entity_id", ids)
+    if not drafts.num_rows:
+        return drafts
+    rows = drafts["row"].to_numpy().astype(np.int64)
+    first, group = distinct_rows((drafts["row"], ids))
+    role = pc.index_in(drafts["role"], _ROLES).to_numpy().copy()
+    way = pc.fill_null(pc.index_in(drafts["carried"], _CARRIED), -1).to_numpy()
+    in_narrative = pc.equal(drafts["field"], NARRATIVE).to_numpy(zero_copy_only=False)
+    stated = drafts["stated"].to_numpy(zero_copy_only=False)
+    said = in_narrative & stated
+    carried = _are_no_statements(drafts, group, role, way, said)
+    role[carried & (role != _VICTIM)] = _MENTIONED
+
+    victims = _groups_with(role == _VICTIM, group)
+    victims |= _contains_victims(
+        RowIdentifiers(rows[first], drafts["value"].take(pa.array(first))), victims, own
     )
 
+    cited = _groups_with(said & (role == _MENTIONED), group)[group]
+    role[cited & ((role == _LURE_SITE) | (role == _CALLBACK))] = _MENTIONED
+    answered = _groups_with(said & (role == _SENDER), group)[group] & ~cited
+    role[answered & ~in_narrative & (role == _CALLER_ID)] = _SENDER
 
-def _with_entity_ids(mentions: pa.RecordBatch) -> pa.RecordBatch:
-    ids = pc.binary_join_element_wise(mentions["kind"], mentions["value"], ":")
-    return mentions.append_column("entity_id", ids)
+    fields = np.full(len(first), len(rows))
+    in_fields = np.flatnonzero(~in_narrative & ~carried)[::-1]
+    fields[group[in_fields]] = in_fields
+    in_field = fields < len(rows)
+    follows = (in_narrative | carried) & in_field[group]
+    role[follows] = role[fields[group[follows]]]
+    several: defaultdict[int, list[int]] = defaultdict(list)
+    alone = (np.bincount(group) > 1) & ~in_field & ~victims
+    for place in np.flatnonzero(alone[group]).tolist():
+        several[group[place]].append(place)
+    for members in several.values():
+        by_words = [i for i in members if not carried[i]] or members
+        role[members] = _least_harmful_role([(int(role[i]), bool(stated[i])) for i in by_words])
+    role[victims[group]] = _VICTIM
+
+    order = stable_order(rows, first[group])
+    settled = with_column(drafts, "role", _ROLES.take(pa.array(role)))
+    if carried.any():
+        named = carried & (way == _NAMED) & (role == _MENTIONED)
+        lures = _in_links_to(drafts, named, role == _LURE_SITE)
+        called = pc.if_else(pa.array(lures), str(Carried.NAMED), pa.scalar(None, TEXT))
+        settled = with_column(settled, "carried", called)
+    return settled.take(pa.array(order))
+
+
+def _groups_with(mask: Array, group: Array) -> Array:
+    """Masks the groups of which a row is in a mask of rows."""
+    return np.bincount(group, mask) > 0
+
+
+def _are_no_statements(
+    drafts: pa.RecordBatch, group: Array, role: Array, way: Array, said: Array
+) -> Array:
+    """Masks the numbers of links that have no role of their own; see `_reconcile`.
+
+    `group` numbers the identifiers, `way` is how each is carried, `said` masks what a narrative
+    states.
+    """
+    mask = np.isin(way, _MAYBE)
+    written = way == _WRITTEN
+    shown = written | (way == _FREE)
+    if shown.any():
+        stated = drafts["stated"].to_numpy(zero_copy_only=False) & (way < 0)
+        mask |= written & _groups_with(stated & (role == _CALLER_ID), group)[group]
+        cited = _groups_with(said & (role == _MENTIONED), group)[group]
+        sites = pc.is_in(drafts["kind"], _SITES).to_numpy(zero_copy_only=False)
+        mask |= _in_links_to(drafts, shown, cited & sites)
+    return mask
+
+
+def _in_links_to(drafts: pa.RecordBatch, numbers: Array, sites: Array) -> Array:
+    """Masks those of `numbers` that are in a link to one of `sites`, both masks of drafts."""
+    mask = np.zeros(len(drafts), bool)
+    places = np.flatnonzero(sites)
+    rows, starts, ends = (drafts[name].to_numpy() for name in ("row", "start", "end"))
+    fields = drafts["field"].dictionary_encode().indices.to_numpy()
+    for number in np.flatnonzero(numbers).tolist():
+        beside = (rows[places] == rows[number]) & (fields[places] == fields[number])
+        mask[number] = np.any(
+            beside & (starts[places] <= starts[number]) & (ends[places] >= ends[number])
+        )
+    return mask
+
+
+def _contains_victims(values: RowIdentifiers, victims: Array, own: RowIdentifiers) -> Array:
+    """Checks which values, not the victim's themselves, contain what is the victim's in their row.
+
+    `values` is of distinct values; those of `victims` are the victim's as their record says.
+    """
+    theirs, others = (
+        RowIdentifiers(values.rows[mask], values.identifiers.filter(pa.array(mask)))
+        for mask in (victims, ~victims)
+    )
+    contains = np.zeros(len(victims), bool)
+    contains[~victims] = RowPatterns(merge_row_identifiers(theirs), own).are_in(others)
+    return contains
+
+
+def _least_harmful_role(readings: Sequence[tuple[int, bool]]) -> int:
+    """Returns the role of what a narrative alone names, several times, of those that it states."""
+    stated = {role for role, is_stated in readings if is_stated}
+    if not stated:
+        return readings[0][0]
+    if _MENTIONED in stated:
+        return _MENTIONED
+    return min(stated - {_CALLER_ID}, default=_CALLER_ID, key=lambda role: str(_ROLES[role]))

@@ -25,16 +25,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, MAYBE_NUMBERS, EntityKind, Role, Speaker
-from transforms.arrow import distinct_rows, may_match, repeat_for_duplicates, with_column
+from schemas.field import TEXT
+from transforms.arrow import Array, distinct_rows
 from transforms.decode import SEARCH_LIMIT, fill_parts, load_reference_data
 from transforms.decode.escapes import lower_in_place
-from transforms.extract import allowlist, mention
+from transforms.extract import allowlist
 from transforms.extract.kinds import domain
 from transforms.extract.kinds.phone_link import NON_GEOGRAPHIC
 from transforms.extract.kinds.registry import KINDS, IdentifierKind, lookup_kind
-from transforms.extract.mention import NARRATIVE, Match, PlacedMatch
+from transforms.extract.mention import NARRATIVE, Match, PlacedMatch, phone_match
 from transforms.phone import find
-from transforms.phone.normalize import Reading
 
 STATED_CONFIDENCE = 0.8
 """A reading whose role the words around it state."""
@@ -175,7 +175,9 @@ def load_finders() -> tuple[LoadedFinder, ...]:
     return tuple(sorted(loaded, key=lambda finder: finder.leftover))
 
 
-def find_in_narratives(text: pa.Array, region: pa.Array, narrative_by: pa.Array) -> pa.RecordBatch:
+def find_in_narratives(
+    text: pa.Array, region: pa.Array, narrative_by: pa.Array
+) -> list[PlacedMatch]:
     """Finds every identifier in every text.
 
     A distinct (text, region, whether the suspect speaks) is searched once, and only by those
@@ -187,20 +189,20 @@ def find_in_narratives(text: pa.Array, region: pa.Array, narrative_by: pa.Array)
         narrative_by: Whose words it is, a Speaker, or null: the victim's.
 
     Returns:
-        `MENTION_DRAFT` rows, by row of the text.
+        The matches by row of the text, each with the role that its text states.
     """
     speaks = pc.fill_null(pc.equal(narrative_by, Speaker.SUSPECT), False)
     first, back = distinct_rows((text, region, speaks))
     positions = pa.array(first)
     texts = pc.utf8_slice_codeunits(pc.fill_null(text.take(positions), ""), 0, SEARCH_LIMIT)
-    drafts = _find_in_distinct(texts, region.take(positions), speaks.take(positions).to_pylist())
-    rows, places = repeat_for_duplicates(drafts["row"].to_numpy(), back, len(first))
-    return with_column(drafts.take(pa.array(places)), "row", pa.array(rows, pa.int32()))
-
-
-def find_phone_numbers(text: str, region: str | None) -> Iterator[Match]:
-    """Returns the phone numbers in one text, as mentioned."""
-    return map(_phone_match, find.find_numbers_in_text(text, region))
+    matches = _find_all(texts, region.take(positions))
+    suspect_speaks = speaks.take(positions).to_pylist()
+    placed = _place_all(texts.to_pylist(), suspect_speaks, matches)
+    return [
+        PlacedMatch(row, NARRATIVE, *mention)
+        for row, number in enumerate(back.tolist())
+        for mention in placed.get(number, ())
+    ]
 
 
 def infer_role(
@@ -355,53 +357,55 @@ def quoted_speech_cues() -> dict[EntityKind, re.Pattern[str]]:
     }
 
 
-def _find_in_distinct(
-    texts: pa.Array, regions: pa.Array, suspect_speaks: Sequence[bool]
-) -> pa.RecordBatch:
-    """Finds every reading of each text; of two of the same characters the more specific one."""
-    words = texts.to_pylist()
-    matches = _matches_by_row(texts, words, regions)
-    return mention.drafts_from_matches(_placed_matches(words, suspect_speaks, matches))
+def _find_all(texts: pa.Array, regions: pa.Array) -> dict[int, list[Match]]:
+    """Finds every reading of each text; of two of the same characters the more specific one.
 
-
-def _placed_matches(
-    words: Sequence[str], suspect_speaks: Sequence[bool], matches: Mapping[int, list[Match]]
-) -> Iterator[PlacedMatch]:
-    """Yields the matches of each row with the role that its text states."""
-    lower = [lower_in_place(words[row]) for row in matches]
-    introduced = may_match(pa.array(lower, pa.string()), introduction_hint())
-    for (row, in_row), low, may_quote in zip(matches.items(), lower, introduced, strict=True):
-        spans = sorted((match.start, match.end) for match in in_row)
-        narrative = _Narrative(low, may_quote, suspect_speaks[row], spans)
-        for match in in_row:
-            yield row, NARRATIVE, words[row], match, *narrative.role_of(match)
-
-
-def _matches_by_row(
-    texts: pa.Array, words: Sequence[str], regions: pa.Array
-) -> dict[int, list[Match]]:
-    """Runs each finder over the texts that have its hint; returns what they find, by row."""
+    Each finder searches the texts that have its hint. Returns the matches by row, ascending.
+    """
     finders = load_finders()
     # RE2 looks for all rare hints together as fast as for one of them.
     any_rare = "|".join(f"(?:{finder.hint})" for finder in finders if finder.rare)
-    with_rare = np.array(_rows_with(texts, any_rare), np.int64)
+    with_rare = _rows_with(texts, any_rare)
     few = texts.take(pa.array(with_rare))
-    countries = regions.to_pylist()
+    hinted = [
+        with_rare[_rows_with(few, hint)] if rare else _rows_with(texts, hint)
+        for hint, _, rare, *_ in finders
+    ]
+    words, countries = texts.to_pylist(), regions.to_pylist()
     matches: defaultdict[int, list[Match]] = defaultdict(list)
-    for hint, find_in, rare, leftover, regional in finders:
-        rows = with_rare[_rows_with(few, hint)].tolist() if rare else _rows_with(texts, hint)
-        for row in rows:
+    leftovers: list[tuple[int, Iterable[Match]]] = []
+    for (_, find_in, _, leftover, regional), rows in zip(finders, hinted, strict=True):
+        for row in rows.tolist():
             in_text = find_in(words[row], countries[row]) if regional else find_in(words[row])
-            matches[row] += _without_overlaps(in_text, matches[row]) if leftover else in_text
-    for row, numbers in find.find_numbers(texts, regions):
-        matches[row] += _without_overlaps(map(_phone_match, numbers), matches[row])
+            if leftover:
+                leftovers.append((row, list(in_text)))
+            else:
+                matches[row] += in_text
+    leftovers += [
+        (row, [phone_match(*span, reading) for span, reading in numbers])
+        for row, numbers in find.find_numbers(texts, regions)
+    ]
+    for row, candidates in leftovers:
+        matches[row] += _without_overlaps(candidates, matches[row])
     return {row: matches[row] for row in sorted(matches) if matches[row]}
 
 
-def _phone_match(number: tuple[find.Span, Reading]) -> Match:
-    """Returns the match of a number in a text, as mentioned."""
-    (start, end), reading = number
-    return mention.phone_match(start, end, reading)
+def _place_all(
+    words: Sequence[str], suspect_speaks: Sequence[bool], matches: Mapping[int, list[Match]]
+) -> dict[int, list[tuple[str, Match, Role, float, bool]]]:
+    """Returns the matches of each row with their text and the role that it states."""
+    lower = [lower_in_place(words[row]) for row in matches]
+    introduced = pc.match_substring_regex(pa.array(lower, TEXT), introduction_hint()).to_pylist()
+    placed = {}
+    for (row, in_row), low, may_quote in zip(matches.items(), lower, introduced, strict=True):
+        spans = sorted((match.start, match.end) for match in in_row)
+        narrative = _Narrative(low, may_quote, suspect_speaks[row], spans)
+        kinds = [lookup_kind(match.kind, match.value) for match in in_row]
+        placed[row] = [
+            (words[row], match, *narrative.role_of(match, kind))
+            for match, kind in zip(in_row, kinds, strict=True)
+        ]
+    return placed
 
 
 class _Narrative(NamedTuple):
@@ -413,12 +417,11 @@ class _Narrative(NamedTuple):
     suspect_speaks: bool
     spans: Sequence[Span]
 
-    def role_of(self, match: Match) -> tuple[Role, float, bool]:
+    def role_of(self, match: Match, kind: IdentifierKind | None) -> tuple[Role, float, bool]:
         """Returns the role that the text states, or else its finder's; confidence; if stated.
 
         What may be the victim's own as well, and whoever can hold it, is only mentioned.
         """
-        kind = lookup_kind(match.kind, match.value)
         if kind is None or kind.hard_role is None or match.role is Role.VICTIM:
             return match.role, MENTIONED_CONFIDENCE, True
         start, value = match.start, match.value
@@ -490,9 +493,9 @@ def _without_overlaps(candidates: Iterable[Match], matches: Iterable[Match]) -> 
     return [match for match in candidates if not any(taken[match.start : match.end])]
 
 
-def _rows_with(texts: pa.Array, hint: str) -> list[int]:
+def _rows_with(texts: pa.Array, hint: str) -> Array:
     """Returns the rows in which a hint occurs."""
-    return np.flatnonzero(pc.match_substring_regex(texts, hint)).tolist()
+    return np.flatnonzero(pc.match_substring_regex(texts, hint))
 
 
 def _zero_amount(amount: re.Match[str]) -> str:

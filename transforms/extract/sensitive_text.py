@@ -376,11 +376,7 @@ def papers_in_narratives(texts: RecordTexts, private: pa.ListArray) -> Papers:
 
 def find_papers(narratives: pa.Array) -> Papers:
     """Returns the PAPERs in narratives or null."""
-    by_row = find_by_row(cut_to_search_limit(narratives), PAPER_HINTS, paper_spans)
-    return {
-        row: [(start, end) for start, end, sort in spans if sort == PAPER]
-        for row, spans in by_row.items()
-    }
+    return find_by_row(cut_to_search_limit(narratives), PAPER_HINTS, _paper_numbers)
 
 
 def mask_papers(texts: pa.Array, searched: pa.Array) -> pa.Array:
@@ -446,6 +442,11 @@ def paper_spans(text: str) -> Iterator[Private]:
     for start, end, sort in _papers_as_read(read):
         last = places[end] if end < len(read) else len(text)
         yield places[start], last, sort
+
+
+def _paper_numbers(text: str) -> Iterator[Span]:
+    """Yields the places of the numbers of papers alone."""
+    return ((start, end) for start, end, sort in paper_spans(text) if sort == PAPER)
 
 
 def link_tokens(text: str) -> Iterator[Private]:

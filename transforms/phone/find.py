@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import phonenumbers as pn
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from transforms.arrow import may_match
 from transforms.decode import SEARCH_LIMIT
 from transforms.phone import normalize, spoken
 from transforms.phone.false_positives import blank_false_positives, is_labelled_id
@@ -90,18 +90,21 @@ class Span(NamedTuple):
 
 def find_numbers(
     texts: pa.Array, regions: pa.Array
-) -> Iterator[tuple[int, list[tuple[Span, Reading]]]]:
-    """Yields the rows of texts with phone numbers, and what `find_numbers_in_text` finds there.
+) -> list[tuple[int, list[tuple[Span, Reading]]]]:
+    """Returns the rows of texts that may have phone numbers, and which they have.
 
     Args:
         texts: Strings.
         regions: ISO 3166-1 alpha-2; where it is null, only international numbers are found.
     """
-    hinted = (may_match(texts, hint) for hint in (_NUMBER_HINT, _SPOKEN_HINT))
+    hints = (_NUMBER_HINT, _SPOKEN_HINT)
+    hinted = (pc.match_substring_regex(texts, hint).to_pylist() for hint in hints)
     columns = zip(texts.to_pylist(), regions.to_pylist(), *hinted, strict=True)
-    for row, (text, region, any_digits, any_words) in enumerate(columns):
-        if any_digits or any_words:
-            yield row, _find(text[:SEARCH_LIMIT], region, may_be_spoken=any_words)
+    return [
+        (row, _find(text[:SEARCH_LIMIT], region, may_be_spoken=any_words))
+        for row, (text, region, any_digits, any_words) in enumerate(columns)
+        if any_digits or any_words
+    ]
 
 
 def find_numbers_in_text(text: str, region: str | None) -> list[tuple[Span, Reading]]:

@@ -307,13 +307,12 @@ def _victim_spans_in_narratives(
     rows, begins, parts = zip(*pieces, strict=True)
     regions = [_victim_country(texts[row]) or _DEFAULT_COUNTRY for row in rows]
     nowhere = pa.nulls(len(parts), TEXT)
-    drafts = narrative.find_in_narratives(pa.array(parts), pa.array(regions), nowhere)
-    drafts = drafts.filter(pc.equal(drafts["role"], Role.VICTIM))
     spans: dict[int, list[VictimSpan]] = {}
-    names = ("row", "start", "end", "kind", "value")
-    for piece, start, end, kind, value in row_tuples(drafts, *names):
-        begin = begins[piece]
-        spans.setdefault(rows[piece], []).append((begin + start, begin + end, f"{kind}:{value}"))
+    for mention in narrative.find_in_narratives(pa.array(parts), pa.array(regions), nowhere):
+        if mention.role is Role.VICTIM:
+            begin, match = begins[mention.row], mention.match
+            span = (begin + match.start, begin + match.end, match.entity_id)
+            spans.setdefault(rows[mention.row], []).append(span)
     return spans
 
 

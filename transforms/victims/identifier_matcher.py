@@ -24,7 +24,7 @@ from phonenumbers.phonemetadata import PhoneMetadata
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, Direction, Role
 from schemas.field import INTEGER, TEXT
-from transforms.arrow import Array, ListItems, list_items, sorted_lookup, string_buffers
+from transforms.arrow import Array, list_items, sorted_lookup, string_buffers
 from transforms.decode import SEARCH_LIMIT
 from transforms.decode.addresses import AT_SAID, DASH_SAID, DOT_SAID, UNDERSCORE_SAID
 from transforms.decode.escapes import Span, plain_in_place
@@ -384,41 +384,35 @@ def _compact(text: str) -> str:
 
 
 class ComplaintNumbers(NamedTuple):
-    """The phone_numbers of complaints: the items, their rows and regions, and their readings."""
+    """The phone_numbers of complaints: where each stands, as written and as read.
 
-    items: ListItems
+    `own` are those with the role `victim`: E.164, or as written.
+    """
+
     rows: pa.Array
+    places: list[int]
+    raw: pa.Array
+    role: pa.Array
     regions: pa.Array
     readings: pa.StructArray
-
-    @property
-    def e164(self) -> pa.Array:
-        """The numbers as read, null where none was."""
-        return pc.struct_field(self.readings, "e164")
-
-    @property
-    def raw(self) -> pa.Array:
-        """The numbers as written."""
-        return self.items.field("raw")
-
-    def own(self) -> RowIdentifiers:
-        """Returns those with the role `victim`: E.164, or as written."""
-        theirs = pc.equal(self.items.field("role"), Role.VICTIM)
-        return _nonempty(self.rows, pc.coalesce(self.e164, self.raw), theirs)
+    e164: pa.Array
+    own: RowIdentifiers
 
 
 def complaint_numbers(batch: pa.RecordBatch) -> ComplaintNumbers:
     """Normalizes the phone_numbers of a batch of `COMPLAINT_ACCEPTED`."""
     numbers = list_items(batch["phone_numbers"])
+    raw, role = pc.struct_field(numbers.values, "raw"), pc.struct_field(numbers.values, "role")
     rows = pa.array(numbers.rows, INTEGER)
     regions = batch["victim_country"].take(rows)
-    return ComplaintNumbers(
-        numbers, rows, regions, normalize.normalize_numbers(numbers.field("raw"), regions)
-    )
+    readings = normalize.normalize_numbers(raw, regions)
+    e164 = pc.struct_field(readings, "e164")
+    own = _nonempty(rows, pc.coalesce(e164, raw), pc.equal(role, Role.VICTIM))
+    return ComplaintNumbers(rows, numbers.places, raw, role, regions, readings, e164, own)
 
 
 def own_numbers(batch: pa.RecordBatch) -> RowIdentifiers:
-    """Returns the phone_numbers of COMPLAINT_READ rows that are the victim's, as `own` does."""
+    """Returns the phone_numbers of COMPLAINT_READ rows that are the victim's."""
     numbers = list_items(batch["phone_numbers"])
     theirs = pc.equal(numbers.field("role"), Role.VICTIM)
     written = pc.coalesce(pc.list_flatten(batch["e164"]), numbers.field("raw"))

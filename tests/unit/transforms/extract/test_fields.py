@@ -11,8 +11,7 @@ from tests.support.made_up_evidence import mentions_of
 from tests.support.made_up_records import RECEIVED, calls, complaints, number
 from transforms.extract import fields
 from transforms.extract.evidence import call_evidence, complaint_evidence
-from transforms.extract.fields import call_mentions, complaint_mentions
-from transforms.extract.mention import MENTION_DRAFT
+from transforms.extract.fields import MENTION_DRAFT, call_mentions, complaint_mentions
 from transforms.victims import identifier_matcher
 
 

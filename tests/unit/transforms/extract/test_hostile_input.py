@@ -23,11 +23,12 @@ from schemas.complaint import COMPLAINT_TEXTS
 from schemas.reject import RAW_LIMIT
 from tests.support.examples import LONG, draws, some
 from tests.support.made_up_records import complaints, number, read_complaints, victims
+from tests.support.role_words import in_narrative
 from transforms.decode import SEARCH_LIMIT, cut_to_search_limit
 from transforms.extract import impersonation
 from transforms.extract.evidence import complaint_evidence
 from transforms.extract.kinds import payment_account, remote_access, url
-from transforms.extract.narrative import find_in_narratives, load_finders
+from transforms.extract.narrative import load_finders
 from transforms.extract.sensitive_text import find_private
 from transforms.graph.entities import WITHHELD
 from transforms.phone import find, normalize, spoken
@@ -48,7 +49,7 @@ IDLE = 0.0014
 
 
 def narrative(text: str) -> object:
-    return list(find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"])))
+    return in_narrative(text)
 
 
 def number_field(text: str) -> object:

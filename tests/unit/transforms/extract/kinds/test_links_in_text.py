@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
 import pytest
 
-from transforms.extract import narrative
-
-
-def named(text):
-    mentions = narrative.find_in_narratives(
-        pa.array([text]), pa.array(["US"]), pa.array(["amazon"])
-    )
-    return list(zip(mentions["kind"].to_pylist(), mentions["value"].to_pylist(), strict=True))
+from tests.support.role_words import named_in
 
 
 @pytest.mark.parametrize(
@@ -48,7 +40,7 @@ def named(text):
     ],
 )  # fmt: skip
 def test_what_a_link_names(text, wanted):
-    assert named(text) == wanted
+    assert named_in(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -77,4 +69,4 @@ def test_what_a_link_names(text, wanted):
     ],
 )
 def test_bare_names_are_sites_where_words_or_their_own_form_say_so(text, domains):
-    assert [value for kind, value in named(text) if kind == "domain"] == domains
+    assert [value for kind, value in named_in(text) if kind == "domain"] == domains

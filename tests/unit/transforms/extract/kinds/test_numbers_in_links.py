@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
-from transforms.extract import narrative
+from tests.support.role_words import in_narrative
 from transforms.extract.kinds import email, phone_link, url
 
 PLACES = ("/{n}", "/{n}/index.html", "/call-{n}.php", "/a?{k}={n}", "/a?x=1&{k}={n}&y=2",
@@ -103,9 +103,8 @@ def test_a_link_that_is_a_number(link):
 
 def test_a_link_in_a_narrative_names_its_holder_and_its_number():
     text = "A pop-up at https://x.z13.web.core.windows.net/?bcda=1-800-654-0175 would not close."
-    rows = narrative.find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
-    columns = (rows[name].to_pylist() for name in ("kind", "value", "raw"))
-    assert sorted(zip(*columns, strict=True)) == [
+    matches = [mention.match for mention in in_narrative(text)]
+    assert sorted((m.kind, m.value, text[m.start : m.end]) for m in matches) == [
         ("domain", "x.z13.web.core.windows.net",
          "https://x.z13.web.core.windows.net/?bcda=1-800-654-0175"),
         ("phone", "+18006540175", "1-800-654-0175"),

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
 import pytest
 
 from schemas.enums import HARD_ROLES, Role
+from tests.support.role_words import in_narrative
 from transforms.extract.kinds import messenger
 from transforms.extract.kinds.registry import lookup_kind
-from transforms.extract.narrative import find_in_narratives
 
 CODE = "x7Qj2mT-9aB_kLp0" * 4
 
 
 def mentions(text):
-    table = find_in_narratives(pa.array([text]), pa.array(["US"]), pa.array(["amazon"]))
-    names = ("kind", "value", "role")
-    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
+    return [(*mention.match[2:4], mention.role) for mention in in_narrative(text)]
 
 
 @pytest.mark.parametrize(

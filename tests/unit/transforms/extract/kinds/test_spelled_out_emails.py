@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
 from schemas.enums import Role
-from transforms.extract import narrative
+from tests.support.role_words import in_narrative, named_in
 from transforms.extract.kinds import email, obfuscated_phone, spelled_out, url
-
-
-def named(text):
-    mentions = narrative.find_in_narratives(
-        pa.array([text]), pa.array(["US"]), pa.array(["amazon"])
-    )
-    for value, start, end in zip(
-        *(mentions[c].to_pylist() for c in ("raw", "start", "end")), strict=True
-    ):
-        assert text[start:end] == value
-    return list(zip(mentions["kind"].to_pylist(), mentions["value"].to_pylist(), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -44,24 +32,20 @@ def named(text):
     ],
 )  # fmt: skip
 def test_what_is_spelled_out(text, wanted):
-    assert named(text) == wanted
+    assert named_in(text) == wanted
 
 
 def test_a_victims_address_in_words_is_the_victims_own():
-    texts = pa.array(["My email is jane at gmail dot com.", "My email is jane@gmail.com."])
-    mentions = narrative.find_in_narratives(texts, pa.array(["US"] * 2), pa.array(["amazon"] * 2))
-    assert mentions["role"].to_pylist() == [Role.VICTIM.value] * 2
-    assert mentions["value"].to_pylist() == ["jane@gmail.com"] * 2
+    for text in ("My email is jane at gmail dot com.", "My email is jane@gmail.com."):
+        (mention,) = in_narrative(text)
+        assert (mention.match.value, mention.role) == ("jane@gmail.com", Role.VICTIM)
 
 
 def test_a_victims_site_in_words_before_an_address_is_the_victims_own():
     text = "My website is janes-bakery dot com, his email is ms_help7 at outlook dot com."
-    mentions = narrative.find_in_narratives(
-        pa.array([text]), pa.array(["US"]), pa.array(["amazon"])
-    )
-    roles = dict(zip(mentions["value"].to_pylist(), mentions["role"].to_pylist(), strict=True))
-    assert roles["janes-bakery.com"] == Role.VICTIM.value
-    assert roles["ms_help7@outlook.com"] != Role.VICTIM.value
+    roles = {mention.match.value: mention.role for mention in in_narrative(text)}
+    assert roles["janes-bakery.com"] is Role.VICTIM
+    assert roles["ms_help7@outlook.com"] is not Role.VICTIM
 
 
 @pytest.mark.parametrize(
@@ -78,7 +62,7 @@ def test_a_victims_site_in_words_before_an_address_is_the_victims_own():
     ],
 )
 def test_what_is_spelled(text, wanted):
-    assert named(text) == wanted
+    assert named_in(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -90,7 +74,7 @@ def test_what_is_spelled(text, wanted):
     ],
 )
 def test_a_customer_of_a_platform_is_no_joint_of_sentences(text, wanted):
-    assert named(text) == wanted
+    assert named_in(text) == wanted
 
 
 PIECES = st.sampled_from(
