@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from transforms.extract.kinds import domain, hosting
+from transforms.extract.kinds import domain
 
 OUTPUT = Path(domain.__file__).parents[2] / "data" / domain.KNOWN_SITES
 
@@ -180,7 +180,7 @@ def compile_sites(folder: Path, digests: Mapping[str, str]) -> bytes:
 
 def _is_of_one_holder(name: str) -> bool:
     """Tells whether a domain has one holder by all that is known here, and no row of its own."""
-    if hosting.tenant_of(hosting.Link(name)) != hosting.Tenant(name, None, _chosen(name)):
+    if domain.tenant_of(domain.Link(name)) != domain.Tenant(name, None, _chosen(name)):
         return False
     listed = domain.legitimate_domains()
     labels = name.split(".")

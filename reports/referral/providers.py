@@ -17,9 +17,8 @@ from reports.referral.language import Language
 from reports.referral.reference import Reference, english
 from schemas.entity import without_epoch
 from schemas.enums import Role
-from transforms.extract.allowlist import is_freemail
-from transforms.extract.kinds.domain import registrable_domain
-from transforms.extract.kinds.hosting import platform_of
+from transforms.extract.kinds.domain import platform_of, registrable_domain
+from transforms.extract.kinds.email import is_freemail
 from transforms.extract.kinds.registry import lookup_kind
 
 NANP = ("US", "CA")

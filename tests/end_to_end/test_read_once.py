@@ -20,7 +20,7 @@ from transforms.extract import (
     narrative,
     sensitive_text,
 )
-from transforms.extract.kinds import email, gift_card
+from transforms.extract.kinds import gift_card, url
 from transforms.extract.narrative import load_finders
 from transforms.graph import replaced
 from transforms.phone import find, normalize, plain_number
@@ -48,8 +48,8 @@ FINDERS = (
     sensitive_text.card_and_ssn_spans,
     gift_card.mask_gift_card_codes,
     gift_card.find_codes,
-    email.mask_link_addresses,
-    email.link_address_spans,
+    url.mask_link_addresses,
+    url.link_address_spans,
     masks.find_by_row,
     fingerprints.tokenize,
     identifier_matcher.find_identifiers,

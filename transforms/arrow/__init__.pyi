@@ -35,6 +35,8 @@ from .columns import (
     sorted_lookup as sorted_lookup,
     sorted_unique as sorted_unique,
     stable_order as stable_order,
+    string_array as string_array,
+    string_buffers as string_buffers,
     sum_by_group as sum_by_group,
     table_of_columns as table_of_columns,
     table_of_rows as table_of_rows,
@@ -49,6 +51,4 @@ from .text_spans import (
     find_spans as find_spans,
     slice_bytes as slice_bytes,
     slice_spans as slice_spans,
-    string_array as string_array,
-    string_buffers as string_buffers,
 )

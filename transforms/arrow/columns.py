@@ -198,6 +198,23 @@ def repeat_for_duplicates(found_in: Array, back: Array, count: int) -> tuple[Arr
     return np.repeat(np.arange(len(back)), counts), finds
 
 
+def string_buffers(texts: pa.Array) -> tuple[Array, Array]:
+    """Returns the offsets (one more than rows, from 0) and the bytes of a string column."""
+    _, places, data = texts.buffers()
+    offsets = np.frombuffer(places, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    offsets = offsets.astype(np.int64)
+    if data is None or not len(offsets):
+        return np.zeros(len(texts) + 1, np.int64), np.zeros(0, np.uint8)
+    return offsets - offsets[0], np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+
+
+def string_array(offsets: Array, data: Array) -> pa.Array:
+    """Makes a string column of its offsets (one more than rows) and its bytes, which it shares."""
+    shared = pa.py_buffer(np.ascontiguousarray(data))
+    places = pa.py_buffer(offsets.astype(np.int32))
+    return pa.StringArray.from_buffers(len(offsets) - 1, places, shared)
+
+
 def hash_text(values: Column) -> Array:
     """Returns the xxh3-64 of each text, cut to the 63 bits of Beam's integer coder; null is 0."""
     texts = pc.fill_null(pc.cast(values, pa.binary()), b"").to_pylist()

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.arrow.columns import Array, concat_ranges
+from transforms.arrow.columns import Array, concat_ranges, string_array, string_buffers
 
 ALPHANUMERIC_BYTES = np.array([byte < 128 and chr(byte).isalnum() for byte in range(256)])
 """Bytes that are ASCII letters or digits; an underscore parts the digits of a number in a link."""
@@ -53,23 +53,6 @@ def find_rare_spans(texts: pa.Array, pattern: str) -> Spans:
     rows = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, pattern), False))
     spans = find_spans(texts.take(rows), pattern)
     return spans._replace(rows=rows[spans.rows])
-
-
-def string_buffers(texts: pa.Array) -> tuple[Array, Array]:
-    """Returns the offsets (one more than rows, from 0) and the bytes of a string column."""
-    _, places, data = texts.buffers()
-    offsets = np.frombuffer(places, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    offsets = offsets.astype(np.int64)
-    if data is None or not len(offsets):
-        return np.zeros(len(texts) + 1, np.int64), np.zeros(0, np.uint8)
-    return offsets - offsets[0], np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
-
-
-def string_array(offsets: Array, data: Array) -> pa.Array:
-    """Makes a string column of its offsets (one more than rows) and its bytes, which it shares."""
-    shared = pa.py_buffer(np.ascontiguousarray(data))
-    places = pa.py_buffer(offsets.astype(np.int32))
-    return pa.StringArray.from_buffers(len(offsets) - 1, places, shared)
 
 
 def slice_spans(texts: pa.Array, spans: Spans) -> pa.Array:

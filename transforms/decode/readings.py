@@ -81,8 +81,6 @@ _VERP_SIGN = re.compile(r"=(?:40)?|%(?:40)?|#|[-_.+]at[-_.+]|_")
 _LEAD = re.compile(r"[-+_=]")
 """Signs that end the words before the recipient's name: 'bounce-', 'bounces+123-'."""
 
-_RECIPIENT = re.compile(r"[\w.+%-]{1,64}=(?P<host>[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,5})")
-
 _RUN = re.compile(r"\d+", re.ASCII)
 
 _NAME_PART = re.compile(r"[^\W\d_]+|\d")
@@ -188,11 +186,6 @@ def recipients(local: str) -> Iterator[str]:
             name = local[: sign.start()]
             starts = (0, *(lead.end() for lead in _LEAD.finditer(name)))
             yield from (f"{name[start:]}@{host}" for start in starts)
-
-
-def is_bounce_address(local: str) -> bool:
-    """Tells whether the local part of an address ends in another one, its recipient's."""
-    return _RECIPIENT.fullmatch(local) is not None
 
 
 def may_hold_contact(name: str) -> bool:

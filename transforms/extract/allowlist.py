@@ -27,7 +27,7 @@ from schemas.facts import Fact, fact
 from schemas.field import TEXT
 from transforms.arrow import map_distinct
 from transforms.decode import read_reference_data
-from transforms.extract.kinds import crypto_wallet, domain, hosting, iban, remote_access, url
+from transforms.extract.kinds import crypto_wallet, domain, email, iban, remote_access, url
 
 SHIPPED = "known_legitimate.csv"
 
@@ -250,12 +250,6 @@ def reads_as_itself(entity_id: str) -> bool:
     return _read_value(kind, value) == value
 
 
-def is_freemail(address: str) -> bool:
-    """Checks whether a canonical address, `local@host`, is at one of `freemail_hosts`."""
-    host = address.rpartition("@")[2]
-    return host in freemail_hosts() or domain.registrable_domain(host) in freemail_hosts()
-
-
 _AT_SITES = (EntityKind.DOMAIN, EntityKind.URL, EntityKind.EMAIL)
 
 
@@ -266,9 +260,9 @@ def may_be_an_organisations(entity_id: str) -> bool:
     A mailbox at a freemail host is somebody's own, and a page of a listed platform a tenant's.
     """
     kind, _, value = entity_id.partition(":")
-    if kind not in _AT_SITES or is_freemail(value):
+    if kind not in _AT_SITES or email.is_freemail(value):
         return False
-    if kind == EntityKind.URL and hosting.platform_of(value):
+    if kind == EntityKind.URL and domain.platform_of(value):
         return False
     host = value.rpartition("@")[2].partition("/")[0]
     site = url.classify_host(host)
@@ -277,16 +271,6 @@ def may_be_an_organisations(entity_id: str) -> bool:
     # Below a domain that nothing but its use shows to be shared, a tenant has a name of its own.
     tenant = host[: -len(site.value) - 1] if host.endswith(f".{site.value}") else None
     return tenant is None or domain.impersonated_brand(host, tenant) is None
-
-
-@cache
-def freemail_hosts() -> frozenset[str]:
-    """Returns the registrable domains of the shipped list at which anybody may have a mailbox.
-
-    A carrier's own domain is among them only where its subscribers get addresses there.
-    """
-    listed = domain.legitimate_domains().items()
-    return frozenset(host for host, category in listed if category == "freemail")
 
 
 def _reasons_by_host(
@@ -378,7 +362,7 @@ def _canonical_domain(text: str, *, tenants: bool = False) -> str:
         return f"*.{registry}"
     host = domain.canonical_host(text)
     registrable = domain.registrable_domain(host) if host else None
-    tenant = hosting.tenant_of(hosting.Link(host)) if host else None
+    tenant = domain.tenant_of(domain.Link(host)) if host else None
     if host and tenant and tenant.value == host:
         return host
     if registrable is None:

@@ -34,7 +34,7 @@ from transforms.arrow import (
 from transforms.decode import SEARCH_LIMIT
 from transforms.extract import narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
-from transforms.extract.mention import NARRATIVE, Match, PlacedMatch, phone_match
+from transforms.extract.mention import NARRATIVE, Match, PlacedMatch, phone_match, phone_matches
 from transforms.extract.sensitive_text import Papers, find_papers, paper_spans
 from transforms.phone import normalize
 from transforms.phone.find import find_numbers_in_text
@@ -94,9 +94,6 @@ _MAYBE = [place for place, way in enumerate(Carried) if way in MAYBE_NUMBERS]
 
 _SITES = pa.array([str(kind) for kind in (EntityKind.DOMAIN, EntityKind.URL, EntityKind.IP)], TEXT)
 
-_LISTS = (("urls",), ("emails",), ("remote_access", "tool", "id"), ("payments", "method", "payee"))
-"""The columns of lists that are read, and the fields of their items."""
-
 _Item = tuple[Any, ...]
 """The row of an item of a list, its place there, and what is read of it."""
 
@@ -136,7 +133,10 @@ def complaint_mentions(
     numbers = numbers or identifier_matcher.complaint_numbers(batch)
     papers = find_papers(batch["narrative"]) if papers is None else papers
     regions = batch["victim_country"].to_pylist()
-    urls, emails, sessions, payments = (list_rows(batch[name], *parts) for name, *parts in _LISTS)
+    drafts = _number_fields(numbers)
+    urls, emails = list_rows(batch["urls"]), list_rows(batch["emails"])
+    sessions = list_rows(batch["remote_access"], "tool", "id")
+    payments = list_rows(batch["payments"], "method", "payee")
     placed = [
         *_several_in_fields(numbers),
         *_url_fields(urls, regions),
@@ -144,7 +144,6 @@ def complaint_mentions(
         *_remote_fields(sessions),
         *_payment_fields(payments, regions, batch["narrative"]),
     ]
-    drafts = _number_fields(numbers)
     told = narrative.find_in_narratives(
         batch["narrative"], batch["victim_country"], batch["narrative_by"]
     )
@@ -232,7 +231,7 @@ def _fields_and_roles(numbers: identifier_matcher.ComplaintNumbers) -> tuple[pa.
 @lru_cache(maxsize=1 << 14)
 def _several_numbers(raw: str, region: str | None) -> tuple[Match, ...]:
     """Returns the numbers of a field that holds more than one number."""
-    return tuple(phone_match(*span, reading) for span, reading in find_numbers_in_text(raw, region))
+    return tuple(phone_matches(find_numbers_in_text(raw, region)))
 
 
 def _placed(row: int, field: str, text: str, matches: Iterable[Match]) -> Iterator[PlacedMatch]:
@@ -252,8 +251,7 @@ def _email_fields(emails: Iterable[_Item], roles: _Column) -> Iterator[PlacedMat
     for row, place, text in emails:
         stated = roles[row] and roles[row][place]
         for match in _email_matches(text) if text else ():
-            role = _EMAIL_ROLES.get(stated) or narrative.sender_role(match.value)
-            role = match.role if match.role is Role.VICTIM else role
+            role = match.role if match.role is Role.VICTIM else _EMAIL_ROLES.get(stated, match.role)
             yield PlacedMatch(row, f"emails[{place}]", text, match, role, FIELD_CONFIDENCE, True)
 
 
@@ -458,15 +456,15 @@ def _reconcile(parts: Sequence[pa.RecordBatch], own: RowIdentifiers) -> pa.Recor
     carried = _are_no_statements(drafts, group, role, way, said)
     role[carried & (role != _VICTIM)] = _MENTIONED
 
-    victims = _groups_with(role == _VICTIM, group)
-    victims |= _contains_victims(
-        RowIdentifiers(rows[first], drafts["value"].take(pa.array(first))), victims, own
-    )
-
     cited = _groups_with(said & (role == _MENTIONED), group)[group]
     role[cited & ((role == _LURE_SITE) | (role == _CALLBACK))] = _MENTIONED
     answered = _groups_with(said & (role == _SENDER), group)[group] & ~cited
     role[answered & ~in_narrative & (role == _CALLER_ID)] = _SENDER
+
+    victims = _groups_with(role == _VICTIM, group)
+    victims |= _contains_victims(
+        RowIdentifiers(rows[first], drafts["value"].take(pa.array(first))), victims, own
+    )
 
     fields = np.full(len(first), len(rows))
     in_fields = np.flatnonzero(~in_narrative & ~carried)[::-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from schemas.enums import Carried, EntityKind, Role
@@ -62,3 +63,8 @@ def phone_match(start: int, end: int, reading: Reading, role: Role = Role.MENTIO
         reading.also_read_as,
         reading.extension,
     )
+
+
+def phone_matches(numbers: Iterable[tuple[tuple[int, int], Reading]]) -> list[Match]:
+    """Returns the matches of numbers in a text, as mentioned."""
+    return [phone_match(start, end, reading) for (start, end), reading in numbers]

@@ -29,11 +29,9 @@ from schemas.field import TEXT
 from transforms.arrow import Array, distinct_rows
 from transforms.decode import SEARCH_LIMIT, fill_parts, load_reference_data
 from transforms.decode.escapes import lower_in_place
-from transforms.extract import allowlist
-from transforms.extract.kinds import domain
 from transforms.extract.kinds.phone_link import NON_GEOGRAPHIC
 from transforms.extract.kinds.registry import KINDS, IdentifierKind, lookup_kind
-from transforms.extract.mention import NARRATIVE, Match, PlacedMatch, phone_match
+from transforms.extract.mention import NARRATIVE, Match, PlacedMatch, phone_matches
 from transforms.phone import find
 
 STATED_CONFIDENCE = 0.8
@@ -91,9 +89,6 @@ _ATTRIBUTED = re.compile(r"[\"“”»]\W*\w")
 
 _SHORT_CLAUSE = 30
 """Code points below which the clause before is read too."""
-
-_UNREAD_MAILBOX = re.compile(r"(?:no|do-?not|donot)[-_.]?reply")
-"""Names of mailboxes that nobody reads."""
 
 _BETWEEN = " :;,=#()<>[]*-\t\"“'‘"
 """Characters between words and the identifier behind them that count for no distance."""
@@ -195,9 +190,10 @@ def find_in_narratives(
     first, back = distinct_rows((text, region, speaks))
     positions = pa.array(first)
     texts = pc.utf8_slice_codeunits(pc.fill_null(text.take(positions), ""), 0, SEARCH_LIMIT)
+    words, suspect_speaks = texts.to_pylist(), speaks.take(positions).to_pylist()
+    lower = list(map(lower_in_place, words))
     matches = _find_all(texts, region.take(positions))
-    suspect_speaks = speaks.take(positions).to_pylist()
-    placed = _place_all(texts.to_pylist(), suspect_speaks, matches)
+    placed = _place_all(words, lower, suspect_speaks, matches)
     return [
         PlacedMatch(row, NARRATIVE, *mention)
         for row, number in enumerate(back.tolist())
@@ -206,13 +202,18 @@ def find_in_narratives(
 
 
 def infer_role(
-    before: str, following: str, kind: IdentifierKind, value: str = "", *, suspect_speaks: bool
+    before: str,
+    following: str,
+    kind: IdentifierKind,
+    sender: Role = Role.CALLER_ID,
+    *,
+    suspect_speaks: bool,
 ) -> Role | None:
     """Infers a role from up to `REACH` lower-case code points before, `REACH_AFTER` behind.
 
     None where the words state no role, `Role.MENTIONED` where they say that the identifier is
     somebody's who is no part of the scam. A kind without phrases of its own is read by those of
-    phone numbers. `value` is the identifier: what was only shown counts by whose it can be.
+    phone numbers. `sender` is the role of an address that was only shown as the sender's.
     """
     family = kind.kind if kind.kind in leading_cues() else EntityKind.PHONE
     if family is EntityKind.PHONE:
@@ -228,7 +229,7 @@ def infer_role(
     carried = family is EntityKind.PHONE and earlier is not None and len(clause) < _SHORT_CLAUSE
     if cue is None and carried:
         cue = _leading_cue(f"{earlier}. {clause}", family, suspect_speaks)
-    return _role_of_cue(cue, kind, value)
+    return _role_of_cue(cue, kind, sender)
 
 
 def quotes_suspect(before: str, following: str, *, introduced: bool = True) -> bool:
@@ -382,8 +383,7 @@ def _find_all(texts: pa.Array, regions: pa.Array) -> dict[int, list[Match]]:
             else:
                 matches[row] += in_text
     leftovers += [
-        (row, [phone_match(*span, reading) for span, reading in numbers])
-        for row, numbers in find.find_numbers(texts, regions)
+        (row, phone_matches(numbers)) for row, numbers in find.find_numbers(texts, regions)
     ]
     for row, candidates in leftovers:
         matches[row] += _without_overlaps(candidates, matches[row])
@@ -391,15 +391,20 @@ def _find_all(texts: pa.Array, regions: pa.Array) -> dict[int, list[Match]]:
 
 
 def _place_all(
-    words: Sequence[str], suspect_speaks: Sequence[bool], matches: Mapping[int, list[Match]]
+    words: Sequence[str],
+    lower: Sequence[str],
+    suspect_speaks: Sequence[bool],
+    matches: Mapping[int, list[Match]],
 ) -> dict[int, list[tuple[str, Match, Role, float, bool]]]:
-    """Returns the matches of each row with their text and the role that it states."""
-    lower = [lower_in_place(words[row]) for row in matches]
-    introduced = pc.match_substring_regex(pa.array(lower, TEXT), introduction_hint()).to_pylist()
+    """Returns the matches of each row with their text and the role that it states.
+
+    `lower` are the texts in lower case.
+    """
+    may_quote = pc.match_substring_regex(pa.array(lower, TEXT), introduction_hint()).to_pylist()
     placed = {}
-    for (row, in_row), low, may_quote in zip(matches.items(), lower, introduced, strict=True):
+    for row, in_row in matches.items():
         spans = sorted((match.start, match.end) for match in in_row)
-        narrative = _Narrative(low, may_quote, suspect_speaks[row], spans)
+        narrative = _Narrative(lower[row], may_quote[row], suspect_speaks[row], spans)
         kinds = [lookup_kind(match.kind, match.value) for match in in_row]
         placed[row] = [
             (words[row], match, *narrative.role_of(match, kind))
@@ -424,16 +429,16 @@ class _Narrative(NamedTuple):
         """
         if kind is None or kind.hard_role is None or match.role is Role.VICTIM:
             return match.role, MENTIONED_CONFIDENCE, True
-        start, value = match.start, match.value
+        start, sender = match.start, match.role
         before = self.text[max(0, start - REACH) : start]
         behind = self.text[match.end : match.end + REACH_AFTER]
         speaks = self.suspect_speaks or quotes_suspect(before, behind, introduced=self.introduced)
-        role = infer_role(before, behind, kind, value, suspect_speaks=speaks)
+        role = infer_role(before, behind, kind, sender, suspect_speaks=speaks)
         if role in HARD_ROLES and (since := self._words_since(start)):
-            role = infer_role(self.text[since:start], behind, kind, value, suspect_speaks=speaks)
+            role = infer_role(self.text[since:start], behind, kind, sender, suspect_speaks=speaks)
         is_sure = self.suspect_speaks or match.line_type in NON_GEOGRAPHIC
         if speaks and not is_sure and may_be_over(before):
-            theirs = infer_role(before, behind, kind, value, suspect_speaks=False)
+            theirs = infer_role(before, behind, kind, sender, suspect_speaks=False)
             role = Role.MENTIONED if theirs is Role.VICTIM else role
         if match.carried in MAYBE_NUMBERS and role not in (Role.VICTIM, Role.MENTIONED):
             role = None  # that it is to be opened, or was shown, is said of the link
@@ -456,19 +461,6 @@ class _Narrative(NamedTuple):
                     return end
                 since = begin
         return 0
-
-
-def sender_role(address: str) -> Role:
-    """Returns the role of an address that was shown as the sender's.
-
-    An organisation's own domain can be forged, as a caller id can. A mailbox at a freemail host
-    must be somebody's who reads it, and a domain that imitates a brand is no one else's.
-    """
-    name, _, host = address.rpartition("@")
-    if domain.impersonated_brand(domain.registrable_domain(host) or host):
-        return Role.SENDER
-    read = allowlist.is_freemail(address) and not _UNREAD_MAILBOX.match(name)
-    return Role.SENDER if read else Role.CALLER_ID
 
 
 def _unstated_role(match: Match, *, suspect_speaks: bool) -> Role:
@@ -575,7 +567,7 @@ def _is_over(before: str, start: int) -> bool:
     return marked is not None or speech_cues("narrator").search(before, start) is not None
 
 
-def _role_of_cue(cue: Cue | None, kind: IdentifierKind, value: str) -> Role | None:
+def _role_of_cue(cue: Cue | None, kind: IdentifierKind, sender: Role) -> Role | None:
     if cue is None or cue is Cue.NEUTRAL:
         return None
     if cue is Cue.VICTIM:
@@ -585,7 +577,7 @@ def _role_of_cue(cue: Cue | None, kind: IdentifierKind, value: str) -> Role | No
     if cue is Cue.DISPLAYED and kind.kind is EntityKind.PHONE:
         return Role.CALLER_ID
     if cue is Cue.DISPLAYED and kind.kind is EntityKind.EMAIL:
-        return sender_role(value)
+        return sender
     return kind.hard_role
 
 

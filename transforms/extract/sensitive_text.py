@@ -41,7 +41,7 @@ from transforms.decode.escapes import (
     lower_in_place,
 )
 from transforms.decode.readings import ADDRESS_TOKEN_HINT, tokens_with_address
-from transforms.extract.kinds import domain, email, gift_card, iban, url
+from transforms.extract.kinds import domain, gift_card, iban, url
 from transforms.extract.narrative import REACH, REACH_AFTER, load_finders, quotes_suspect
 from transforms.victims.record_texts import PLAIN, RecordTexts
 
@@ -343,7 +343,7 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
     narratives, links = texts.of_field("narrative"), texts.of_field("urls")
     own = narratives[~transcribed[texts.rows[narratives]]]
     finders: tuple[tuple[Array, tuple[str, ...], Callable[[str], Iterator[Any]]], ...] = (
-        (np.append(narratives, links), email.LINK_HINTS, email.link_address_spans),
+        (np.append(narratives, links), url.LINK_HINTS, url.link_address_spans),
         (np.append(narratives, links), TOKEN_HINTS, link_tokens),
         (narratives, (ADDRESS_TOKEN_HINT,), tokens_with_address),
         (narratives, gift_card.HINTS, gift_card.find_codes),
@@ -454,7 +454,7 @@ def link_tokens(text: str) -> Iterator[Private]:
 
     Such a token is a session, or says to whom the link was sent; which of them, nothing tells.
     """
-    for link in email.LINK.finditer(text):
+    for link in url.LINK.finditer(text):
         for token in _TOKEN.finditer(text, *link.span("rest")):
             written = token[0]
             is_opaque = written.isdecimal() or len(_SWITCH.findall(written)) * 5 >= len(written)

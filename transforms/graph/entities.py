@@ -62,7 +62,7 @@ from transforms.engine import (
     tagged_batches,
 )
 from transforms.extract.allowlist import KnownLegitimate
-from transforms.extract.kinds.hosting import platforms_of
+from transforms.extract.kinds.domain import platforms_of
 from transforms.extract.mention import NARRATIVE
 from transforms.graph import epochs, ownership, shared_hosts
 from transforms.graph.activity import (

@@ -36,7 +36,8 @@ from transforms.custody import (
 )
 from transforms.decisions import Decision, DecisionsInForce
 from transforms.engine import batches_of
-from transforms.extract.allowlist import KnownLegitimate, is_freemail
+from transforms.extract.allowlist import KnownLegitimate
+from transforms.extract.kinds.email import is_freemail
 from transforms.extract.kinds.registry import KINDS
 from transforms.gates import open_bytes
 from transforms.graph.activity import ROLE_COUNTS

@@ -29,7 +29,7 @@ from transforms.arrow import Array, aggregate, is_among, map_distinct, row_tuple
 from transforms.engine import partition_numbers
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.extract.kinds import domain
-from transforms.extract.kinds.hosting import PAGE_DEPTH
+from transforms.extract.kinds.domain import PAGE_DEPTH
 
 NEAR_DAYS = 14
 """Days within which two reporters may name the same of what one ring uses.

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple
 
 import phonenumbers as pn
@@ -116,7 +117,7 @@ def _find(text: str, region: str | None, *, may_be_spoken: bool) -> list[tuple[S
     """Returns the numbers of a text in order; those in words only where there is none in digits."""
     stretches = [match.span() for match in _STRETCH.finditer(text)]
     blanked = blank_false_positives(text, stretches) if stretches else text
-    chains = islice(_chains(blanked, stretches), _MAX_CANDIDATES)
+    chains = _chains(blanked, stretches)[:_MAX_CANDIDATES]
     numbers = [number for chain in chains for number in _read_chain(blanked, chain, region)]
     words = list(islice(_spoken_in(blanked), _MAX_CANDIDATES)) if may_be_spoken else ()
     for span, plain, how in words:
@@ -125,7 +126,7 @@ def _find(text: str, region: str | None, *, may_be_spoken: bool) -> list[tuple[S
         if reading:
             confidence = confidence_of(how, reading.also_read_as)
             numbers.append((span, reading._replace(how=how, confidence=confidence)))
-    return sorted(numbers, key=lambda number: number[0].start)
+    return sorted(numbers, key=itemgetter(0))
 
 
 def _spoken_in(blanked: str) -> Iterator[tuple[Span, str, ReadingMethod]]:
@@ -137,8 +138,9 @@ def _spoken_in(blanked: str) -> Iterator[tuple[Span, str, ReadingMethod]]:
             yield Span(start, end), plain, ReadingMethod.SPELLED
 
 
-def _chains(text: str, stretches: Sequence[tuple[int, int]]) -> Iterator[Span]:
-    """Yields runs of joined digit groups that touch no words, money or longer numbers."""
+def _chains(text: str, stretches: Sequence[tuple[int, int]]) -> list[Span]:
+    """Returns runs of joined digit groups that touch no words, money or longer numbers."""
+    chains = []
     done = 0
     for first, last in stretches:
         for match in _CHAIN.finditer(text, max(done, first - 4), last):
@@ -151,15 +153,16 @@ def _chains(text: str, stretches: Sequence[tuple[int, int]]) -> Iterator[Span]:
             if extension := _EXTENSION.match(text, end):
                 end = extension.end()
             if not _STUCK_AFTER.match(text, end):
-                yield Span(start, end)
+                chains.append(Span(start, end))
+    return chains
 
 
-def _read_chain(text: str, chain: Span, region: str | None) -> Iterator[tuple[Span, Reading]]:
+def _read_chain(text: str, chain: Span, region: str | None) -> list[tuple[Span, Reading]]:
     """Reads all of a chain as one number, else its parts, else the joined words of a part."""
     written = text[chain.start : chain.end]
     if reading := _read(written, region):
-        yield chain, reading
-        return
+        return [(chain, reading)]
+    numbers = []
     if SHARED_AREA.match(written):
         first, second = (number.strip() for number in written.rsplit("/", 1))
         area = _AREA.findall(written)[0]
@@ -169,16 +172,17 @@ def _read_chain(text: str, chain: Span, region: str | None) -> Iterator[tuple[Sp
         )
         for span, plain in zip(spans, (first, area + second), strict=True):
             if reading := _read(plain, region):
-                yield span, reading
-        return
+                numbers.append((span, reading))
+        return numbers
     for part, words in _parts(text, chain):
         if reading := _read(text[part.start : part.end], region):
-            yield part, reading
+            numbers.append((part, reading))
             continue
         for word in words:
             alone = len(words) <= 2 or _JOINED.search(text, word.start, word.end)
             if alone and (reading := _read(text[word.start : word.end], region)):
-                yield word, reading
+                numbers.append((word, reading))
+    return numbers
 
 
 def _parts(text: str, chain: Span) -> Iterator[tuple[Span, list[Span]]]:

@@ -228,8 +228,9 @@ def _may_be_short(region: str | None, length: int) -> bool:
 def reading_of(number: PlainNumber) -> Reading:
     """Returns the reading of a plain number that a region claims."""
     how = ReadingMethod.NATIONAL if number.national else ReadingMethod.INTERNATIONAL
+    e164 = f"+{number.code}{number.significant}"
     return Reading(
-        number.e164, number.region, number.line_type, None, how, VALID, number.extension, None, 1.0
+        e164, number.region, number.line_type, None, how, VALID, number.extension, None, 1.0
     )
 
 

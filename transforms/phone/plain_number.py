@@ -62,11 +62,6 @@ class PlainNumber(NamedTuple):
     """The number in ASCII, without its extension."""
     extension: str | None
 
-    @property
-    def e164(self) -> str:
-        """The number in E.164."""
-        return f"+{self.code}{self.significant}"
-
 
 _Significant = tuple[str, str, bool, bool]
 """The first four fields of a `PlainNumber`."""

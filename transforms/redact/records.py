@@ -48,8 +48,8 @@ from transforms.decode.escapes import Span
 from transforms.decode.readings import whole_spans
 from transforms.engine import KeyedInput, PerPartition, batches_of
 from transforms.extract.impersonation import known_brands
-from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import drop_gift_card_payees
+from transforms.extract.kinds.url import mask_link_addresses
 from transforms.extract.sensitive_text import hash_link_tokens, mask_papers
 from transforms.graph.entities import WITHHELD
 from transforms.values import true_mask
@@ -121,7 +121,7 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     raw = others["raw"].take(first)
     around = pc.if_else(is_phone.take(first), None, raw)
     masked = mask_rows(raw, find_victim_numbers(around, own), mask_spans_fully)
-    masked = mask_papers(email.mask_link_addresses(masked), around)
+    masked = mask_papers(mask_link_addresses(masked), around)
     theirs = np.zeros(len(others), bool)
     theirs[find_victim_digits(others["also_read_as"], own).rows] = True
     columns = {name: others[name] for name in MENTION.names}

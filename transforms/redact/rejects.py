@@ -30,8 +30,8 @@ from transforms.decode import (
 from transforms.decode.escapes import Reading, decode_json_escapes
 from transforms.decode.readings import may_hold_contact, tokens_with_number
 from transforms.extract import narrative, sensitive_text
-from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import mask_gift_card_codes
+from transforms.extract.kinds.url import mask_link_addresses
 from transforms.phone import normalize
 from transforms.read.framing import locate_cells, split_cells
 from transforms.validate import CONTACT_PATTERN
@@ -221,7 +221,7 @@ def _mask_texts(
         for row, (text, kind) in enumerate(zip(texts, kinds, strict=True))
     ]
     without_codes = pa.array(_mask_gift_card_codes(rows), TEXT)
-    masked = sensitive_text.mask_self_identified(email.mask_link_addresses(without_codes))
+    masked = sensitive_text.mask_self_identified(mask_link_addresses(without_codes))
     masked = sensitive_text.hash_link_tokens(masked, pa.array(texts, TEXT))
     hidden = find_victim_numbers(masked, own)
     return [

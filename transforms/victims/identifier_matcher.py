@@ -32,7 +32,6 @@ from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
 from transforms.decode.readings import TOKEN_HINT, plain_forms, whole_spans
 from transforms.phone import normalize
 from transforms.phone.numbering_plan import NANP
-from transforms.values import true_mask
 
 CALL_ROLES = {
     "calling_number": {Direction.INBOUND: Role.CALLER_ID, Direction.OUTBOUND: Role.VICTIM},
@@ -192,7 +191,7 @@ class RowPatterns:
             known = pc.match_substring_regex(part.identifiers, plain)
             numbers = part.identifiers.filter(known)
             last = pc.utf8_slice_codeunits(numbers, -MIN_IDENTIFIER_LENGTH, None)
-            is_known = true_mask(known)
+            is_known = known.to_numpy(zero_copy_only=False)
             endings.append(part.rows[is_known] * _ENDINGS + last.cast(INTEGER).to_numpy())
             others.update(part.rows[~is_known].tolist())
         for row in sorted(others):
@@ -226,7 +225,9 @@ class RowPatterns:
 
     def are_in(self, values: RowIdentifiers) -> Array:
         """Tells which canonical values contain an identifier that is looked for in their row."""
-        hidden = true_mask(pc.match_substring_regex(values.identifiers, _HIDES_DIGITS))
+        hidden = pc.match_substring_regex(values.identifiers, _HIDES_DIGITS).to_numpy(
+            zero_copy_only=False
+        )
         digits = pc.replace_substring_regex(values.identifiers, "[^0-9]+", "")
         contain = self.may_be_in(digits, values.rows) | np.isin(values.rows, self.lettered)
         contain |= hidden & np.isin(values.rows, self._endings // _ENDINGS)

@@ -115,7 +115,7 @@ def _contact(service: _Row | None, text: str, region: str | None) -> tuple[Entit
     if lead and text[lead.end() :].startswith((" ", ":")):
         service = service or _service(lead)
         text = text[lead.end() :].strip(" :")
-    mail = next(email.find(text), None)
+    mail = next(iter(email.find(text)), None)
     if mail and (mail.start, mail.end) == (0, len(text)):
         return EntityKind.EMAIL, mail.value
     if service is None or _is_paper(service.get("paper"), text):

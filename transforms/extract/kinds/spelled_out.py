@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from schemas.enums import EntityKind, Role
+from schemas.enums import EntityKind
 from transforms.decode import text_util
 from transforms.extract.kinds import domain, url
-from transforms.extract.kinds.email import MAX_LOCAL
+from transforms.extract.kinds.email import MAX_LOCAL, read_address
 from transforms.extract.mention import Match
 
 HINT = rf"(?i)\s(?:{text_util.DOT_WORDS})\s\pL"
@@ -81,16 +81,13 @@ def _sites(text: str, start: int, end: int) -> Iterator[Match]:
 
 
 def _mail(text: str, match: re.Match[str]) -> Match | None:
-    local = _to_signs(match["local"]).strip(".").lower()
+    local = _to_signs(match["local"]).strip(".")
     before = text[max(0, match.start() - _BEFORE) : match.start()]
     named = any(not sign.isalpha() for sign in local) or _MAIL_WORDS.search(before)
     if _WORD_SIGN.fullmatch(match["sign"]) and not named:
         return None
-    host = _host(match["host"])
-    if host is None or not 0 < len(local) <= MAX_LOCAL:
-        return None
-    value = f"{local}@{host}"
-    return Match(match.start(), match.end(), EntityKind.EMAIL, value, Role.SENDER)
+    address = read_address(local, _to_signs(match["host"])) if len(local) <= MAX_LOCAL else None
+    return Match(match.start(), match.end(), EntityKind.EMAIL, *address) if address else None
 
 
 def _site(text: str, match: re.Match[str]) -> Match | None:

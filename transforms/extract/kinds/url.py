@@ -1,22 +1,41 @@
-"""Web addresses to their holders: in fields, in texts, defanged or without a scheme.
+"""Web addresses: the holders of those in fields and texts, and what of a victim they carry.
 
 Values are `domain:evil.example`, `domain:x.z13.web.core.windows.net` and
 `url:sites.google.com/view/x` for the tenants of platforms, `url:bit.ly/3xYz` for a link that tells
-of none, `ip:198.51.100.7`. The numbers that links carry are `phone:`.
+of none, `ip:198.51.100.7`. They may be defanged, or without a scheme.
+
+The pop-ups of call centres carry the number to show in their address, under any key: `phone:`. It
+is what its victim is to call where no private person can hold it, or where it is written for people
+to read; a bare run of digits may be anything: it is only mentioned, and marked (`Carried`). A link
+carries the address that it was sent to, too, so that its page greets the victim: such an address
+names no sender. The id that an ad platform gives to a click is of one visitor.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
+import pyarrow as pa
+
 from schemas.enums import Carried, EntityKind, Role
-from transforms.decode.escapes import decode_link
-from transforms.extract.kinds import domain, email, hosting, messenger, phone_link
-from transforms.extract.kinds.phone_link import MAX_URL, SCHEME, TRAILING
-from transforms.extract.mention import Match
+from transforms.decode import (
+    HIDDEN_AT_WORDS,
+    HIDDEN_DOT_WORDS,
+    fold_text,
+    load_reference_data,
+    masks,
+)
+from transforms.decode.escapes import decode_link, decode_web_escapes, span_as_written
+from transforms.decode.readings import tokens_with_address
+from transforms.extract.kinds import domain, messenger
+from transforms.extract.kinds.email import ESCAPED_AT
+from transforms.extract.kinds.phone_link import MAX_URL, NON_GEOGRAPHIC, SCHEME, TRAILING
+from transforms.extract.mention import Match, phone_match
+from transforms.phone import normalize
+from transforms.phone.find import find_numbers_in_text
 
 HINT = (
     r"(?i)//|\[/\]|[\pL\pN_-](?:\.|\s?[\[({]\s?(?:\.|dot|punto|punkt|point)\s?[\])}]\s?|。|．)\pL"
@@ -106,6 +125,89 @@ _CITED_NAME = 4
 _LONG_PHRASE = 10
 """Letters of a name of several parts before one of `_WORDS`: longer than follow-up or call-back."""
 
+_PIECE = re.compile(r"[^/?#&;=|,!\\\s<>\"']+")
+"""A part of a path, a name or a value."""
+
+_DECODED_PIECE = re.compile(r"[^/?#&;=|\\]+")
+"""A part of what was decoded, such as a link that another forwards to."""
+
+_DIGITS = re.compile(r"(?:\d\D{0,6}?){7}")
+
+_PLUS_FOR_SPACE = re.compile(r"(?<=[\d)])\+(?=[\d(])")
+
+_BARE_OR_OTHER = re.compile(r"\d+|\d{5}-\d{4}|\d{1,3}\.\d{4,}")
+"""Digits that are not written for people to call: bare, a ZIP code, a decimal (a latitude)."""
+
+_KEY = re.compile(r"(?<![^\W_])([^\W_][\w.-]{0,40})(?:\[\])?[=:]\W{0,3}$")
+"""The key that a number is the value of, before it."""
+
+_KEY_REACH = 80
+"""Characters before a part of a link in which its key is looked for."""
+
+_TOLL_FREE_NANP = re.compile(r"\D{0,2}1\D{0,2}8(?:00|33|44|55|66|77|88)")
+
+_LINK_AT = r"(?:@|＠|﹫|[\[({]at[\])}])"
+
+_LINK_DOT = r"(?:\.|[\[({](?:\.|dot)[\])}])"
+
+_BETWEEN = "[ _+-]"
+
+_SAID_AT = rf"{_BETWEEN}(?:{HIDDEN_AT_WORDS}){_BETWEEN}"
+
+_SAID_DOT = rf"{_BETWEEN}(?:{HIDDEN_DOT_WORDS}){_BETWEEN}"
+
+_UNSEEN = "[\u00ad\u200b-\u200d\u2060\ufeff]*"
+"""Characters that have no width."""
+
+_TOKEN_HINT = r"(?:[^/]/|[^:]//+|[?#=&]|[/?#][^\s<>\"']*://)[^\s<>\"'/]*[A-Za-z0-9+_-]{10}"
+"""RE2: without a match of this, no token stands behind a host."""
+
+_CLICK = rf"(?:[?&;#/]|%(?:25)*(?:26|3f|23))(?:{domain.click_ids()})(?:=|%(?:25)*3d)"
+
+_PERSON = (
+    r"(?:(?:first|last|full|user|your|sur|middle|given|family|customer|victim|card|holder)[_-]?)*name"
+    r"|[fl]name|(?:(?:street|home|mailing|billing|ip)[_-]?)?addr(?:ess)?[0-9]?|street|city|region|zip"
+    r"|isp|ip|post(?:al)?[_-]?code|dob|birth[a-z_-]{0,8}|ssn|sin|nino|dni|nif|nie|imei|serial"
+    r"|pass(?:wd|word|port)?|pwd|pin|otp|cv[cv]2?|cc(?:[_-]?num(?:ber)?)?|iban|routing|sort[_-]?code"
+    r"|(?:card|acc(?:oun)?t|licen[cs]e)(?:[_-]?(?:no|num|nr|number|id))?"
+)
+"""Names of parameters that say who filled in a form, or where and on what machine they sit."""
+
+_FILLED = rf"[?&;#](?:{_PERSON})(?:=|%3d)"
+
+LINK_HINTS = (
+    rf"(?i)[/?#][^\s<>\"']*(?:{_LINK_AT}|{ESCAPED_AT}|(?:[_+-]|%(?:25)*20)(?:"
+    rf"{HIDDEN_AT_WORDS})(?:[_+-]|%(?:25)*20)|[0-9]{{7}})|{_TOKEN_HINT}|{_CLICK}|{_FILLED}",
+)
+"""RE2: without a match of this, a text holds no such address, id or number."""
+
+LINK = re.compile(
+    rf"(?://[^\s<>\"'/?#]{{1,{MAX_URL}}}|(?<![\w@.+%/-]){domain.HOST}(?::\d{{1,5}})?)"
+    rf"(?P<rest>[/?#][^\s<>\"']{{1,{MAX_URL}}})",
+    re.IGNORECASE,
+)
+"""A web address from its host or the slashes before it, with a `rest`."""
+
+_ADDRESS = re.compile(
+    rf"(?<![\w.+-])[\w.+-]{{1,64}}{_UNSEEN}{_LINK_AT}{_UNSEEN}[\w-]{{1,63}}"
+    rf"(?:{_LINK_DOT}[\w-]{{1,63}}){{1,5}}"
+    rf"|(?<![\w.+-])[\w.+-]{{1,64}}?{_SAID_AT}(?:[\w-]{{1,63}}?(?:{_SAID_DOT}[\w-]{{1,63}}?){{1,3}}\b"
+    r"|[\w-]{1,63}(?:\.[\w-]{1,63}){0,3}\.(?:com|net|org|edu|gov|info|[a-z]{2})(?![\w-]))",
+    re.IGNORECASE,
+)
+
+_CLICK_ID = re.compile(rf"{_CLICK}(?P<id>[^\s<>\"'&#;]{{1,{MAX_URL}}})", re.IGNORECASE)
+
+_FILLED_IN = re.compile(rf"{_FILLED}(?P<value>[^\s<>\"'&#;]{{1,{MAX_URL}}})", re.IGNORECASE)
+
+_BEHIND_PATH = re.compile(r"[?#]")
+
+_BARE_DIGITS = re.compile(
+    r"(?:(?<![\d+%])|(?<=%[0-9A-F]{2}))(?<!%2B)(?!1?8(?:00|33|44|55|66|77|88)\d{7}(?!\d))\d{7,}",
+    re.IGNORECASE,
+)
+"""Digits in a query that are no toll-free number, and not written for people to read."""
+
 
 class Click(NamedTuple):
     """A parameter that an ad platform added to one visitor's link, and whom the link names."""
@@ -144,26 +246,28 @@ def from_field(text: str, region: str | None = None) -> Iterator[Match]:
             yield handle._replace(start=start, end=start + len(body))
 
 
-def find(text: str, region: str | None = None) -> Iterator[Match]:
-    """Yields the web addresses in a text: with a scheme, or bare where nothing else is plausible.
+def find(text: str, region: str | None = None) -> list[Match]:
+    """Finds the web addresses in a text: with a scheme, or bare where nothing else is plausible.
 
     A bare name, without a path and not defanged, is only `mentioned` until context says that the
     victim was sent there. The numbers that a link carries follow it.
     """
+    matches: list[Match] = []
     done = 0
     if "//" in text or "[/]" in text or "\\" in text:
         for match in _FULL.finditer(text):
-            yield from _without_scheme(text, done, match.start(), region)
+            matches += _without_scheme(text, done, match.start(), region)
             done = match.end()
-            yield from _named_by(text, match, region)
-    yield from _without_scheme(text, done, len(text), region)
+            matches += _named_by(text, match, region)
+    matches += _without_scheme(text, done, len(text), region)
+    return matches
 
 
 class Site(NamedTuple):
     """The holder of a host: kind and value of its id.
 
     `how` is `look_alike:BRAND` where it imitates one; `page` is where below a domain the link leads
-    (`hosting.page_below`).
+    (`domain.page_below`).
     """
 
     kind: EntityKind
@@ -181,13 +285,13 @@ class Site(NamedTuple):
 @lru_cache(maxsize=1 << 14)
 def classify_host(written: str, rest: str = "") -> Site | None:
     """Returns whose a host is; where that alone does not tell, `rest` of its address does."""
-    link = hosting.parse_link(domain.refang(written), domain.refang(rest))
+    link = domain.parse_link(domain.refang(written), domain.refang(rest))
     if link is None:
         return None
-    link = hosting.opened_link(link)
+    link = domain.opened_link(link)
     if address := domain.canonical_ip(link.host):
         return Site(EntityKind.IP, address)
-    tenant = hosting.tenant_of(link)
+    tenant = domain.tenant_of(link)
     if tenant is None:
         return None
     if not tenant.is_host:
@@ -196,17 +300,18 @@ def classify_host(written: str, rest: str = "") -> Site | None:
     brand = domain.impersonated_brand(tenant.value, tenant.name)
     how = f"look_alike:{brand}" if brand else None
     may_be_platform = tenant.platform is None and not domain.is_known_site(tenant.value)
-    page = hosting.page_below(link, tenant.value) if may_be_platform else None
+    page = domain.page_below(link, tenant.value) if may_be_platform else None
     page = None if page and _is_personal(page) else page
     return Site(EntityKind.DOMAIN, tenant.value, how, page)
 
 
 def _is_personal(address: str) -> bool:
-    return any(email.addresses_carried(address, 0, len(address)))
+    return any(addresses_carried(address, 0, len(address)))
 
 
-def _without_scheme(text: str, start: int, end: int, region: str | None) -> Iterator[Match]:
-    """Yields the web addresses without a scheme that begin between two places."""
+def _without_scheme(text: str, start: int, end: int, region: str | None) -> list[Match]:
+    """Finds the web addresses without a scheme that begin between two places."""
+    matches: list[Match] = []
     for sign in _DOT_SIGN.finditer(text, start, end):
         place = sign.start()
         dot = place - text[place - 1 : place].isspace()
@@ -214,28 +319,28 @@ def _without_scheme(text: str, start: int, end: int, region: str | None) -> Iter
             continue
         match = _BARE.search(text, max(start, _word_start(text, dot)), end)
         if match is None:
-            return
+            break
         start = match.end()
         if not _plausible(text, match):
             continue
         link = match["rest"] or domain.refang(match["host"]) != match["host"]
-        for named in _named_by(text, match, region):
-            is_site = named.kind is not EntityKind.PHONE
-            yield named if link or not is_site else named._replace(role=Role.MENTIONED)
+        matches += (
+            named if link or named.kind is EntityKind.PHONE else named._replace(role=Role.MENTIONED)
+            for named in _named_by(text, match, region)
+        )
+    return matches
 
 
-def _named_by(text: str, match: re.Match[str], region: str | None) -> Iterator[Match]:
-    """Yields whose a link is, and the numbers that it carries."""
+def _named_by(text: str, match: re.Match[str], region: str | None) -> list[Match]:
+    """Returns whose a link is, and the numbers that it carries."""
     rest = match["rest"].rstrip(TRAILING)
     end = match.start() + len(match[0].rstrip(TRAILING))
     named = classify_host(match["host"], rest)
-    if named:
-        yield named.match(match.start(), end)
-    # A page about a number, on a site that is known, does not want it called.
-    is_known = named is None or domain.is_known_site(named.value)
-    for number in phone_link.numbers_carried(text, match.start("rest"), end, region):
-        cited = number._replace(role=Role.MENTIONED, carried=Carried.BARE)
-        yield cited if is_known else number
+    numbers = _numbers_carried(text, match.start("rest"), end, region)
+    if numbers and (named is None or domain.is_known_site(named.value)):
+        # A page about a number, on a site that is known, does not want it called.
+        numbers = [number._replace(role=Role.MENTIONED, carried=Carried.BARE) for number in numbers]
+    return [named.match(match.start(), end), *numbers] if named else numbers
 
 
 def _word_start(text: str, dot: int) -> int:
@@ -269,7 +374,7 @@ def _plausible(text: str, match: re.Match[str]) -> bool:
         return False
     if _LEADS.search(text, max(0, match.start() - 40), match.start()):
         return True
-    if _FOLLOWS.match(text, match.end()) or hosting.platform_of(host):
+    if _FOLLOWS.match(text, match.end()) or domain.platform_of(host):
         return True
     if sure or domain.impersonated_brand(host):
         return True
@@ -280,3 +385,112 @@ def _plausible(text: str, match: re.Match[str]) -> bool:
         return True
     cited = _CITES.search(text, max(0, match.start() - 40), match.start())
     return cited is not None and len(name) >= _CITED_NAME
+
+
+def mask_link_addresses(texts: pa.Array) -> pa.Array:
+    """Masks what `link_address_spans` finds in strings or null, at the same length."""
+    return masks.mask_found(texts, LINK_HINTS, link_address_spans)
+
+
+def link_address_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yields start and end of every address and click id in the links of a text.
+
+    And of the bare digits of a query or fragment, and of what its names say is a person's: whoever
+    filled in a form stands in its address, with a phone, a card or an account.
+    """
+    for link in LINK.finditer(text):
+        start, end = link.span("rest")
+        yield from addresses_carried(text, start, end)
+        for click in _CLICK_ID.finditer(text, start, end):
+            yield click.span("id")
+        for filled in _FILLED_IN.finditer(text, start, end):
+            yield filled.span("value")
+        if behind := _BEHIND_PATH.search(text, start, end):
+            for digits in _BARE_DIGITS.finditer(text, behind.start(), end):
+                yield digits.span()
+
+
+def addresses_carried(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yields start and end of every address in the path, query and fragment of a link."""
+    link = text[start:end]
+    read = decode_web_escapes(link)
+    for address in _ADDRESS.finditer(read.text):
+        first, last = span_as_written(link, read, *address.span())
+        yield start + first, start + last
+    yield from tokens_with_address(text, start, end)
+
+
+def _numbers_carried(text: str, start: int, end: int, region: str | None) -> list[Match]:
+    """Returns the numbers in the path, query and fragment of a link, at these places of a text.
+
+    A link with somebody's e-mail address was made for them, and may carry their number too: only
+    one that no private person can hold counts as what they are to call.
+    """
+    matches: list[Match] = []
+    if not _DIGITS.search(text, start, end):
+        return matches
+    is_personal = any(addresses_carried(text, start, end))
+    for piece in _PIECE.finditer(text, start, end):
+        if len(piece[0]) > 6:
+            for reading, is_shown, lead in _numbers_in(piece[0], region):
+                before = text[max(start, piece.start() - _KEY_REACH) : piece.start()]
+                key = _key(f"{decode_link(before)}{lead}")
+                is_other, is_free = _is_of_other(key), reading.line_type in NON_GEOGRAPHIC
+                is_sure = is_shown and not (is_personal or is_other)
+                if is_sure or (is_free and (is_shown or not is_other)):
+                    match = phone_match(*piece.span(), reading, Role.CALLBACK)
+                    way = Carried.FREE if is_free else Carried.WRITTEN
+                    matches.append(match._replace(carried=way))
+                    continue
+                is_named = key in _keys()["phone"] and not (is_shown or is_personal)
+                match = phone_match(*piece.span(), reading)
+                way = Carried.NAMED if is_named else Carried.BARE
+                matches.append(match._replace(carried=way))
+    return matches
+
+
+def _key(before: str) -> str:
+    """Returns the key that ends a text, without case, accents and signs, or nothing."""
+    match = _KEY.search(before)
+    return re.sub(r"[\W_]", "", fold_text(match[1])) if match else ""
+
+
+@cache
+def _keys() -> dict[str, frozenset[str]]:
+    return {
+        holder: frozenset(keys) for holder, keys in load_reference_data("link_keys.toml").items()
+    }
+
+
+def _is_of_other(key: str) -> bool:
+    """Checks whether a key is of a number that is no phone's."""
+    return key.endswith("id") or key in _keys()["other"] or key in domain.click_platforms()
+
+
+@lru_cache(maxsize=1 << 14)
+def _numbers_in(piece: str, region: str | None) -> tuple[tuple[normalize.Reading, bool, str], ...]:
+    """Returns the numbers in a part of a link: written for people to read or not, and the lead."""
+    whole = decode_link(piece)
+    return tuple(
+        (reading, is_shown, f"{whole[: part.start()]}{lead}")
+        for part in _DECODED_PIECE.finditer(whole)
+        for reading, is_shown, lead in _numbers_in_part(part[0], region)
+    )
+
+
+def _numbers_in_part(
+    part: str, region: str | None
+) -> Iterator[tuple[normalize.Reading, bool, str]]:
+    plain = _PLUS_FOR_SPACE.sub(" ", part).replace("_", " ")
+    if not _DIGITS.search(plain):
+        return
+    numbers = find_numbers_in_text(plain, region)
+    if not numbers and _TOLL_FREE_NANP.search(plain):
+        numbers = [
+            number
+            for number in find_numbers_in_text(plain, "US")
+            if number[1].line_type == "toll_free"
+        ]
+    for span, reading in numbers:
+        written = plain[span.start : span.end]
+        yield reading, not _BARE_OR_OTHER.fullmatch(written), plain[: span.start]

@@ -19,7 +19,7 @@ from transforms.decode.readings import (
     plain_forms,
     whole_spans,
 )
-from transforms.extract.kinds import email
+from transforms.extract.kinds import email, url
 from transforms.victims import entries_of_ids, make_lookup
 from transforms.victims.identifier_matcher import find_identifiers, identifier_patterns
 from transforms.victims.number_index import find_victim_numbers, hash_dial_formats
@@ -81,7 +81,7 @@ def test_a_victims_number_in_a_token_is_masked_and_found(written, encoding, plac
 def test_a_victims_address_in_a_token_is_masked_and_found(encoding, place):
     token = ENCODINGS[encoding](ADDRESS)
     text = place.format(token)
-    (shown,) = email.mask_link_addresses(pa.array([text])).to_pylist()
+    (shown,) = url.mask_link_addresses(pa.array([text])).to_pylist()
     assert token[4:16] not in shown
     spans = find_identifiers(text, identifier_patterns([f"email:{ADDRESS}"]))
     assert token[4:16] not in mask_spans(text, spans)
@@ -112,7 +112,7 @@ def test_a_bounce_address_is_its_recipients(address):
     (match,) = email.find(f"it came from {address} today")
     assert (match.value, str(match.role)) == (address, "victim")
     (sender,) = email.find("it came from a=b@mail-host.com")
-    assert str(sender.role) == "sender"
+    assert str(sender.role) == "caller_id"
 
 
 SAID = (

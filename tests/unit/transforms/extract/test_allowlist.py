@@ -18,7 +18,7 @@ from transforms.extract.allowlist import (
     reads_as_itself,
     shipped_allowlist,
 )
-from transforms.extract.kinds import domain
+from transforms.extract.kinds import domain, email
 
 ROWS = list(
     csv.DictReader(
@@ -230,7 +230,7 @@ def test_merged_keeps_both_and_the_users_reason():
     ],
 )
 def test_a_carriers_domain_is_freemail_only_where_its_subscribers_have_addresses(host, is_free):
-    assert allowlist.is_freemail(f"someone@{host}") == is_free
+    assert email.is_freemail(f"someone@{host}") == is_free
 
 
 @given(st.text(max_size=40))

@@ -18,7 +18,7 @@ from benchmarks.readings import OTHER, load_labels, parse_label, read_texts
 from tests.support.real_data import ROOT
 from tools import known_sites as compiler
 from transforms.extract import allowlist
-from transforms.extract.kinds import domain, hosting
+from transforms.extract.kinds import domain, email
 
 TEXT = resources.files("transforms").joinpath("data", domain.KNOWN_SITES).read_text("utf-8")
 
@@ -63,13 +63,13 @@ def test_no_row_is_under_what_others_rent():
         labels = name.split(".")
         assert domain.registrable_domain(name) == name
         assert not rented & {".".join(labels[start:]) for start in range(len(labels))}, name
-        assert hosting.platform_of(name) is None, name
-        assert hosting.tenant_of(hosting.Link(name)).value == name
+        assert domain.platform_of(name) is None, name
+        assert domain.tenant_of(domain.Link(name)).value == name
 
 
 def test_no_row_is_on_the_list_that_is_kept_by_hand():
     assert not domain.known_sites().keys() & domain.legitimate_domains().keys()
-    assert not domain.known_sites().keys() & allowlist.freemail_hosts()
+    assert not domain.known_sites().keys() & email.freemail_hosts()
     registries = tuple(
         f".{pattern.removeprefix('*.')}"
         for pattern in domain.legitimate_domains()

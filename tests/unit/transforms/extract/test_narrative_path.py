@@ -2,7 +2,7 @@
 
 from tests.support.narrative_path import narrative_path
 
-MOST_MOVES, MOST_FILES = 126, 24
+MOST_MOVES, MOST_FILES = 45, 19
 
 
 def test_reading_a_narrative_moves_seldom_between_files():

@@ -16,7 +16,7 @@ from hypothesis import given, strategies as st
 
 from tests.support.real_data import ROOT
 from transforms.extract.allowlist import shipped_allowlist
-from transforms.extract.kinds import domain, hosting, url
+from transforms.extract.kinds import domain, url
 
 FILE = tomllib.loads((Path(ROOT) / "transforms/data/hosting.toml").read_text("utf-8"))
 
@@ -49,10 +49,10 @@ def entity(link: str) -> str | None:
     return ids[0] if ids else None
 
 
-def reread(entity_id: str) -> hosting.Tenant | None:
+def reread(entity_id: str) -> domain.Tenant | None:
     value = entity_id.partition(":")[2]
     host = re.split("[/?]", value)[0]
-    return hosting.tenant_of(hosting.parse_link(host, value[len(host) :]))
+    return domain.tenant_of(domain.parse_link(host, value[len(host) :]))
 
 
 def written(rule: str, which: int) -> str:
@@ -74,7 +74,7 @@ def test_tenants_of_every_rule(platform):
     for rule in (link for name, link in RULES if name == platform):
         first, second = (entity(f"https://{written(rule, which)}") for which in (0, 1))
         assert first and second and first != second, rule
-        assert reread(first) == hosting.Tenant(
+        assert reread(first) == domain.Tenant(
             first.partition(":")[2], platform, reread(first).name
         ), rule
         host, _, rest = written(rule, 0).partition("/")
@@ -116,7 +116,7 @@ def test_nobody_is_named_by_what_tenants_share(platform):
             assert named != whole, (rule, shared_host)
             if named is not None:
                 # A host of a platform that has a tenant's form, as `maps.app.goo.gl` has.
-                assert domain.is_on_hosting_platform(shared_host) or hosting.platform_of(
+                assert domain.is_on_hosting_platform(shared_host) or domain.platform_of(
                     named[7:]
                 ), rule
 
@@ -265,7 +265,7 @@ def test_time_grows_with_the_text():
 def test_platforms_of_columns():
     kinds = pa.array(["domain", "url", "phone", "domain", "domain"])
     values = pa.array(["x.pages.dev", "bit.ly/x", "+1", None, "evil.com"])
-    assert hosting.platforms_of(kinds, values).to_pylist() == [
+    assert domain.platforms_of(kinds, values).to_pylist() == [
         "Cloudflare", "bit.ly", None, None, None,
     ]  # fmt: skip
 

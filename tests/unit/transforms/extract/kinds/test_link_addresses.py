@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given, strategies as st
 
-from transforms.extract.kinds import email
+from transforms.extract.kinds import url
 
 HIDDEN = [
     ("https://evil.example/p?e=jane@home.org&x=1", "https://evil.example/p?e=####@####.###&x=1"),
@@ -33,7 +33,7 @@ HIDDEN = [
 
 @pytest.mark.parametrize(("text", "shown"), HIDDEN)
 def test_an_address_in_a_link_is_masked(text, shown):
-    assert email.mask_link_addresses(pa.array([text, None])).to_pylist() == [shown, None]
+    assert url.mask_link_addresses(pa.array([text, None])).to_pylist() == [shown, None]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_an_address_in_a_link_is_masked(text, shown):
     ],
 )
 def test_what_is_no_part_of_a_link_stays(text):
-    assert email.mask_link_addresses(pa.array([text])).to_pylist() == [text]
+    assert url.mask_link_addresses(pa.array([text])).to_pylist() == [text]
 
 
 @pytest.mark.parametrize("letter", ["\u017f", "\u212a"], ids=["long-s", "kelvin"])
@@ -63,12 +63,12 @@ def test_a_letter_that_is_another_where_case_is_ignored_is_no_base64(letter):
     """It is an s or a k for a pattern that ignores case, and nothing to decode."""
     text = f"https://evil.example/?x=AbCdEfGh{letter}jKl&e=amFuZUBob21lLm9yZw{letter}"
     masked = text.replace("amFuZUBob21lLm9yZw", "#" * 18)
-    assert email.mask_link_addresses(pa.array([text])).to_pylist() == [masked]
+    assert url.mask_link_addresses(pa.array([text])).to_pylist() == [masked]
 
 
 @given(st.lists(st.text(st.sampled_from("a1.@/?#%40&;: -"), max_size=40), max_size=4))
 def test_nothing_but_letters_and_digits_changes(texts):
-    shown = email.mask_link_addresses(pa.array(texts, pa.string())).to_pylist()
+    shown = url.mask_link_addresses(pa.array(texts, pa.string())).to_pylist()
     for text, masked in zip(texts, shown, strict=True):
         assert len(text) == len(masked)
         assert all(new in (old, "#") for old, new in zip(text, masked, strict=True))
@@ -82,7 +82,7 @@ LINKS = st.lists(
 
 @given(LINKS.map("".join))
 def test_the_hint_matches_every_text_with_an_address(text):
-    (hint,) = email.LINK_HINTS
+    (hint,) = url.LINK_HINTS
     assert pc.match_substring_regex(pa.array([text]), hint)[0].as_py() or not any(
-        email.link_address_spans(text)
+        url.link_address_spans(text)
     )
