@@ -58,9 +58,10 @@ class Counts(_CountsAddedLater):
 
 
 class _InputAddedLater(TypedDict, total=False):
-    """Fields that only some inputs have."""
+    """Fields that only some inputs have, and that manifests of earlier versions lack."""
 
     dialect: str
+    rejected: int
 
 
 class InputFile(_InputAddedLater):
@@ -75,7 +76,6 @@ class InputFile(_InputAddedLater):
     bytes: int
     sha256: str
     rows: int
-    rejected: int
 
 
 class InputEntry(TypedDict):
