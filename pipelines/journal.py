@@ -4,6 +4,9 @@ A decision is accepted once it is on the disk. It is recorded when its author's 
 passed, by whichever server comes first, and once: a server that died is followed by another. The
 decisions file stays the record that runs read.
 
+A refused decision stays until its author takes it away, and its id is never used again. What the
+disk has no room for now is tried again.
+
 Notes bind no run: they are of a cluster, whose id stays from run to run, or say who has seen an
 alert. Neither notes nor looks are ever dropped: what would be too much is refused.
 """
@@ -12,12 +15,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.options import BusyError, Json, UsageError
+from pipelines.options import BusyError, Json, UsageError, system_errors
 from pipelines.safe_files import LONGEST_WAIT, locked
 from reports.text import quantity
 from transforms.custody import RunError, current_time
@@ -63,7 +67,10 @@ CREATE TABLE IF NOT EXISTS viewed (
     run TEXT NOT NULL
 );
 """
-"""A decision is pending, or undone; then recording, and at last recorded, or refused and why."""
+"""A decision is pending, or undone; then recording, and at last recorded, or refused and why.
+
+One that was refused is undone once its author took it away.
+"""
 
 _OLD_NOTES = """
 INSERT INTO noted
@@ -113,6 +120,8 @@ class View:
 class Journal:
     """The journal beside a decisions file, of this user alone: each user's servers have their own.
 
+    It is in a folder that nobody else can enter: SQLite opens files beside it by their names.
+
     `problem` says why the decision that it settled last was refused, if it was.
 
     Raises:
@@ -141,12 +150,15 @@ class Journal:
                 )
 
     def undo(self, decision_id: str, author: str) -> None:
-        """Drops a decision that waits.
+        """Drops a decision that waits, or that was refused.
 
         Raises:
             UsageError: for another one, or somebody else's.
         """
-        ask = "SELECT number, author FROM accepted WHERE decision_id = ? AND state = 'pending'"
+        ask = (
+            "SELECT number, author FROM accepted "
+            "WHERE decision_id = ? AND state IN ('pending', 'refused')"
+        )
         with self._changed() as rows:
             numbers = {name: number for number, name in rows.execute(ask, (decision_id,))}
             if not numbers:
@@ -169,27 +181,40 @@ class Journal:
                 )
             ]
 
+    def refused(self, author: str) -> list[tuple[Decision, str]]:
+        """Returns the decisions of an author that were refused, and why."""
+        ask = "SELECT row, why FROM accepted WHERE state = 'refused' AND author = ? ORDER BY number"
+        with self._changed() as rows:
+            return [(_parsed(row), why) for row, why in rows.execute(ask, (author,))]
+
+    def ids(self) -> set[str]:
+        """Returns the ids of all decisions that were ever accepted here."""
+        with self._changed() as rows:
+            return {name for (name,) in rows.execute("SELECT decision_id FROM accepted")}
+
     def settle(
         self, is_due: Callable[[Accepted], bool], record: Callable[[Accepted], None]
     ) -> None:
         """Records decisions that are due, in their order; each is recorded, or refused for good.
 
-        What another process keeps from being recorded waits on. `record` must do nothing for a
-        decision that the file has: its server may have died before it wrote that down here.
+        What another process or the system keeps from being recorded waits on. `record` must do
+        nothing for a decision that the file has: its server may have died before it wrote that
+        down here.
 
         Raises:
-            BusyError: if another process keeps one.
+            BusyError: if another process keeps one, or the disk is full.
         """
+        self._make_folder()
         with locked(self.path):
             for accepted in filter(is_due, self.waiting()):
                 if not self._moved(accepted, "recording"):
                     continue  # undone meanwhile
                 try:
                     record(accepted)
-                except BusyError:
+                except (BusyError, OSError) as error:
                     self._moved(accepted, "pending")
-                    raise
-                except (UsageError, RunError, ValueError, OSError) as error:
+                    raise BusyError(str(error)) from None
+                except (UsageError, RunError, ValueError) as error:
                     self._moved(accepted, "refused", str(error))
                     self.problem = f"{accepted.decision.decision_id}: not recorded: {error}"
                 else:
@@ -270,13 +295,8 @@ class Journal:
     @contextmanager
     def _changed(self) -> Iterator[sqlite3.Connection]:
         """Gives a connection for one transaction, which is on the disk after the block."""
+        self._make_folder()
         try:
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            owner = os.fstat(file).st_uid
-            os.close(file)
-            # What stands in it is signed: nobody else must have put it there.
-            if owner != os.geteuid():
-                raise PermissionError("is another user's")
             with closing(
                 sqlite3.connect(self.path, timeout=LONGEST_WAIT, isolation_level=None)
             ) as rows:
@@ -290,8 +310,22 @@ class Journal:
                 rows.execute("COMMIT")
         except sqlite3.OperationalError as error:
             raise BusyError(f"{self.path}: {error}") from None
-        except (OSError, sqlite3.Error) as error:
+        except sqlite3.Error as error:
             raise UsageError(f"{self.path}: {error}; let its owner write it, or move it") from None
+
+    def _make_folder(self) -> None:
+        folder = self.path.parent
+        with system_errors(folder, "let its owner write it, or move it"):
+            with suppress(FileExistsError):
+                folder.mkdir(0o700)
+            status = folder.lstat()
+        # What stands in it is signed: nobody else must have put it there.
+        if (
+            not stat.S_ISDIR(status.st_mode)
+            or status.st_uid != os.geteuid()
+            or status.st_mode & 0o077
+        ):
+            raise UsageError(f"{folder}: is no folder of yours alone (mode 700); move it away")
 
 
 def unrecorded(decisions: str) -> str | None:
@@ -323,7 +357,7 @@ def _parsed(row: str) -> Decision:
 
 
 def _path(decisions: str) -> Path:
-    return Path(f"{os.path.realpath(decisions)}.{os.geteuid()}.journal")
+    return Path(f"{os.path.realpath(decisions)}.{os.geteuid()}.journal", "journal.sqlite")
 
 
 def _now() -> str:

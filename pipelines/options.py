@@ -66,7 +66,7 @@ class UsageError(Exception):
 
 
 class BusyError(UsageError):
-    """An error that passes once another process has ended what it does."""
+    """An error that passes: another process ends what it does, or the disk has room again."""
 
 
 @contextmanager
@@ -94,11 +94,15 @@ def system_errors(
     try:
         yield
     except OSError as error:
-        if but_full_disk and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if but_full_disk and is_full:
             raise
         place = (below and error.filename) or path
         why = error.strerror or "cannot be opened"
-        raise UsageError(f"{place}: {why}; {remedy}") from None
+        kind, remedy = (
+            (BusyError, "make room, then do this again") if is_full else (UsageError, remedy)
+        )
+        raise kind(f"{place}: {why}; {remedy}") from None
 
 
 def say(*lines: str) -> int:

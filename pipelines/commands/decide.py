@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -205,6 +205,8 @@ def record_decision(
     *,
     key: str | None = None,
     waiting: Sequence[Decision] = (),
+    taken: Collection[str] = (),
+    wanted_id: str = "",
     dry_run: bool = False,
     people: People = NOBODY,
 ) -> RecordedDecision:
@@ -217,6 +219,8 @@ def record_decision(
             members or a digest of evidence, they are what its author was shown.
         key: A private key file in place of the own key, which is made where there is none.
         waiting: Decisions that will be recorded before it.
+        taken: Ids that it must not have, besides those in the file.
+        wanted_id: The id that it has if it is free.
         dry_run: Finds out whether it could be recorded and what it covers, and writes nothing.
         people: The people, if they are known.
 
@@ -230,7 +234,8 @@ def record_decision(
     with system_errors(path, "give a file that can be written"):
         path.parent.stat()  # a folder that is not there is not made
     with locked(path):
-        return _record(finished, decisions, asked, path, key, waiting, people, dry_run=dry_run)
+        ids = frozenset(taken), wanted_id
+        return _record(finished, decisions, asked, path, key, waiting, ids, people, dry_run=dry_run)
 
 
 def _record(
@@ -240,6 +245,7 @@ def _record(
     path: Path,
     key: str | None,
     waiting: Sequence[Decision],
+    ids: tuple[frozenset[str], str],
     people: People,
     *,
     dry_run: bool,
@@ -259,7 +265,7 @@ def _record(
         add_notice(f"{error}; a run that follows {finished.folder} refuses it")
     contested = contested_values(finished)
     rows, before_it = known, (*known, *waiting)
-    decision, shown = _bound(finished, asked, before_it, contested)
+    decision, shown = _bound(finished, asked, before_it, ids, contested)
     decision = replace(_as_shown(finished, asked, decision, contested), compared_with=compared)
     (decision,) = _parsed(with_decision_added("", decision), decisions)
     # A second verdict that is refused would tell the first.
@@ -307,7 +313,11 @@ def _check_askable(finished: Run, asked: Decision) -> None:
 
 
 def _bound(
-    finished: Run, asked: Decision, known: tuple[Decision, ...], contested: Mapping[str, str]
+    finished: Run,
+    asked: Decision,
+    known: tuple[Decision, ...],
+    ids: tuple[frozenset[str], str],
+    contested: Mapping[str, str],
 ) -> tuple[Decision, pa.Table]:
     """Binds a decision under a free id; returns it, and the SHOWN rows that it is bound to.
 
@@ -322,13 +332,14 @@ def _bound(
                 "holds it"
             )
     # An id that no decision of the file has, such as confirm-20260301-1.
-    used = {row.decision_id for row in known}
+    taken, wanted = ids
+    used = taken.union(row.decision_id for row in known)
     day = f"{asked.decided_at:%Y%m%d}"
     # The next number of a kind would tell a second person which verdicts stand before theirs.
     first = len(used) + 1 if is_two_person(finished) else 1
     names = (f"{asked.kind}-{day}-{number}" for number in range(first, first + len(used) + 1))
     ends: Row = dict(zip(("entity_a", "entity_b"), entities, strict=False))
-    name = next(name for name in names if name not in used)
+    name = next(name for name in (wanted or next(names), *names) if name not in used)
     author, reason = map(without_formula, (asked.author, asked.reason))
     asked = replace(asked, author=author, reason=reason)
     decision = replace(asked, decision_id=name, **ends, members=None, signature=None, void=None)

@@ -131,6 +131,8 @@ HIDDEN_JUDGEMENT = {
 }
 """The row of a decision that a second person is not to see."""
 
+_REFUSED = "was not recorded; its server says why when it ends"
+
 SECRET_HEADER = "x-ringtrace-token"
 
 _JUDGED = "decide evidence undo narrative note notes acknowledge"
@@ -475,6 +477,12 @@ class Server:
         waiting = [each.decision for each in self.journal.waiting()]
         for decision, row in zip(waiting, shown(waiting), strict=True):
             rows.append(row | {"undo": decision.author == caller.author})
+        # The reason may name verdicts, which are not for every caller.
+        refused = [
+            self._rows([decision], caller.run)[0]
+            | {"undo": True, "why": _REFUSED if two_person else printable(why)}
+            for decision, why in self.journal.refused(caller.author)
+        ]
         ids = pa.array(sorted({row["entity_a"] for row in rows}), TEXT)
         where = pc.field("entity_id").isin(ids)
         members = tables.read_table(caller.run, MEMBERS, ["entity_id", "cluster_id"], where)
@@ -484,6 +492,7 @@ class Server:
             "author": caller.author,
             "problem": self.problem(caller),
             "decisions": [row | {"cluster": clusters.get(row["entity_a"])} for row in rows],
+            "refused": refused,
         }
 
     def _rows(self, decisions: Iterable[Decision], run: Run) -> list[Json]:
@@ -550,7 +559,13 @@ class Server:
         )
         waiting = [each.decision for each in self.journal.waiting()]
         recorded = record_decision(
-            caller.run, name, asked, waiting=waiting, dry_run=True, people=self.people
+            caller.run,
+            name,
+            asked,
+            waiting=waiting,
+            taken=self.journal.ids(),
+            dry_run=True,
+            people=self.people,
         )
         if two_person:  # what it outweighs may be a verdict that is not to be seen
             recorded = replace(recorded, taken_back=())
@@ -597,7 +612,7 @@ class Server:
         """
         problem = self.journal.problem if self.journal else None
         if problem and caller and self.is_two_person():
-            return "a decision was not recorded; its server says why when it ends"
+            return f"a decision {_REFUSED}"
         return problem and printable(problem)
 
     def _settle(self, is_due: Callable[[Accepted], bool]) -> None:
@@ -605,7 +620,7 @@ class Server:
             return
         try:
             self.journal.settle(is_due, self._record)
-        except BusyError:
+        except (BusyError, OSError):  # a full disk, too
             self.record_later(RETRY_SECONDS)
         except UsageError as error:  # of the journal itself: nothing in it is lost
             self.journal.problem = str(error)
@@ -614,14 +629,22 @@ class Server:
         """Records a decision unless a server did that before it died."""
         if not any(is_same(accepted.decision, each) for each in self._recorded()):
             run = self._shown.get(accepted.run) or open_run(accepted.run, built_on=True)
-            record_decision(run, self.decisions or "", accepted.decision, people=self.people)
+            own = accepted.decision.decision_id
+            record_decision(
+                run,
+                self.decisions or "",
+                accepted.decision,
+                taken=self.journal.ids() - {own},
+                wanted_id=own,
+                people=self.people,
+            )
 
     def _recorded(self, *, two_person: bool = False) -> tuple[Decision, ...]:
         name = self.decisions if Path(self.decisions or "").exists() else None
         return read_decisions(name, self.people, two_person=two_person, with_journal=False)
 
     def undo(self, body: Row, caller: Caller) -> Json:
-        """Drops a decision that waits; errors as `Journal.undo`, which may name a verdict."""
+        """Drops a decision; errors as `Journal.undo`, which may name a verdict."""
         try:
             self.journal.undo(str(body["decision_id"]), caller.author)
         except UsageError:
@@ -720,6 +743,8 @@ def make_app(server: Server) -> Starlette:
             return await run_in_threadpool(respond)
         except (UsageError, RunError, TableError, AlteredRunError, PrivateFileError) as error:
             return refused(400, printable(str(error)))
+        except OSError as error:
+            return refused(400, printable(f"{error.strerror}; nothing was recorded"))
         except (ValueError, KeyError, TypeError, RecursionError):
             return refused(400, "this is no call of the workbench")
 

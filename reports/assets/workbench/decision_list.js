@@ -27,6 +27,7 @@ import {
   p,
   plain,
   quiet,
+  refused,
   remark,
   run,
   say,
@@ -53,10 +54,10 @@ export const decisionTable = (rows, mine) =>
       words(decision.kind),
       [identifier(decision.entity_a), decision.entity_b && [" and ", identifier(decision.entity_b)]],
       [shown(nameOf(decision.author)), "signed_by" in decision && !decision.signed_by && quiet(" (not signed)")],
-      shown(decision.reason, 200),
+      [shown(decision.reason, 200), decision.why && p(h("strong.warn", shown(decision.why, 600)))],
       decision.decided_at ? moment(seconds(decision.decided_at)) : "–",
       mine && (!served || decision.undo)
-        ? button("Undo", () => undo(decision.decision_id))
+        ? button(decision.why ? "Take away" : "Undo", () => undo(decision.decision_id))
         : quiet({ true: "in force", false: "not in force" }[decision.in_force] ?? "recorded")
     ]),
     (n) => (n === 5 ? "date" : null)
@@ -96,6 +97,7 @@ export async function decisionsView() {
       quiet(counted(made.length, "decision"), !served && TOLD.made_here)
     ),
     made.length ? decisionTable(made.toReversed(), true) : remark(TOLD.no_decision_yet),
+    refused.length && [h2(TOLD.not_recorded), decisionTable(refused, true)],
     rerunPart(),
     may("note") && workPart(),
     await viewsPart(),

@@ -5,10 +5,12 @@ import { toast } from "./dialogs.js";
 import { allows, served } from "./server.js";
 
 /** @type {any[]} */ export let made = [];
+/** Decisions that the server could not record. @type {any[]} */ export let refused = [];
 export let author = "";
 /** Takes the decisions of an answer. @param {any} answer @returns {any} the answer */
 export function take(answer) {
   made = answer.decisions;
+  refused = answer.refused ?? [];
   return answer;
 }
 /** @param {string} name of who decides */

@@ -1,8 +1,10 @@
 """`ringtrace serve`: what it refuses, and that it records as `ringtrace decide` does."""
 
 import asyncio
+import errno
 import json
 import os
+import sqlite3
 from collections import Counter
 from contextlib import suppress
 from itertools import count
@@ -10,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from time import monotonic, sleep
+from unittest import mock
 
 import pytest
 from starlette.testclient import TestClient
@@ -155,6 +158,7 @@ def test_decisions_are_told_to_the_page_alone(client, server):
         "author": "Ada Cole",
         "problem": None,
         "decisions": [],
+        "refused": [],
     }
 
 
@@ -327,20 +331,80 @@ def test_what_was_accepted_is_recorded_once_whatever_is_killed(tmp_path):
     assert set(kept.values()) == {1}
 
 
-@pytest.mark.parametrize("made", ["garbage", "link", "another user's"])
+@pytest.mark.parametrize("made", ["file", "garbage", "link", "open to others", "another user's"])
 def test_a_journal_that_somebody_else_made_is_refused(client, server, tmp_path, monkeypatch, made):
     """What stands in it is signed by the server's key."""
     path = tmp_path / JOURNAL
     if made == "link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
         path.symlink_to(tmp_path / "elsewhere")
+    elif made == "file":
+        path.touch()
     else:
-        path.write_bytes(b"garbage" * 100 if made == "garbage" else b"")
+        path.mkdir(mode=0o750 if made == "open to others" else 0o700)
+        (path / "journal.sqlite").write_bytes(b"garbage" * 100 if made == "garbage" else b"")
     if made == "another user's":
         monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
     answer = decide(client, server)
     assert answer.status_code == 400 and JOURNAL in answer.json()["error"]
     server.flush()
-    assert parsed(tmp_path) == () and not (tmp_path / "elsewhere").exists()
+    assert parsed(tmp_path) == () and not [*tmp_path.glob("elsewhere/*")]
+
+
+def test_nobody_else_can_put_files_beside_the_journal(client, server, tmp_path):
+    decide(client, server)
+    own = tmp_path / JOURNAL
+    assert own.stat().st_mode & 0o777 == 0o700
+    assert {path.name for path in tmp_path.iterdir()} == {"run", JOURNAL}
+    assert server.journal.path.parent == own
+
+
+def test_what_a_full_disk_keeps_from_the_file_is_recorded_later(client, server, tmp_path):
+    decide(client, server)
+    full = OSError(errno.ENOSPC, "No space left on device")
+    for place in ("os.fsync", "pipelines.safe_files._sign"):
+        with mock.patch(place, side_effect=full):
+            server.flush()
+        assert len(server.journal.waiting()) == 1 and server.problem() is None
+    server.flush()
+    assert len(parsed(tmp_path)) == 1
+
+
+def test_a_click_that_the_disk_has_no_room_for_is_no_success(client, server, tmp_path):
+    told = shown(client, server, CONFIRM)
+    connect = sqlite3.connect
+
+    def full(*words, **settings):
+        rows = connect(*words, **settings)
+        rows.execute("PRAGMA max_page_count = 1")
+        return rows
+
+    with mock.patch("sqlite3.connect", full):
+        answer = decide(client, server, CONFIRM | told | {"reason": "read it" * 60})
+    assert answer.status_code == 400 and "full" in answer.json()["error"]
+    assert decide(client, server).status_code == 200
+    server.flush()
+    assert [row.reason for row in parsed(tmp_path)] == [CONFIRM["reason"]]
+
+
+def test_a_refused_decision_stays_until_its_author_takes_it_away(client, server, tmp_path):
+    added = decide(client, server).json()["added"]
+    (tmp_path / "d.csv").write_text("not a decisions file\n")
+    server.flush()
+    (tmp_path / "d.csv").unlink()
+    server.flush()
+    assert parsed(tmp_path) == ()  # nobody tries it again
+    second = decide(client, server, CONFIRM | {"reason": "read it again"}).json()
+    server.flush()
+    (row,) = parsed(tmp_path)
+    assert row.decision_id == second["added"] != added
+    (left,) = asked(client, server, "decisions").json()["refused"]
+    assert left["decision_id"] == added and "first line must be" in left["why"]
+    server.author = "Bo Day"
+    assert asked(client, server, "decisions").json()["refused"] == []
+    assert undo(client, server, added).status_code == 400
+    server.author = "Ada Cole"
+    assert undo(client, server, added).json()["refused"] == []
 
 
 def test_what_cannot_be_written_after_all_is_told(client, server, tmp_path):
@@ -452,7 +516,7 @@ def test_a_narrative_is_shown_to_the_owner_and_written_down(client, server, tmp_
     wanted["org"] = "microsoft"
     assert post(client, server, "narrative", wanted).status_code == 400
     assert len(server.journal.views()) == 1
-    (tmp_path / JOURNAL).write_bytes(b"garbage" * 100)
+    server.journal.path.write_bytes(b"garbage" * 100)
     refused = post(client, server, "narrative", {"org": "amazon", "id": "A-1"})
     assert refused.status_code == 400 and "888" not in refused.text
 
@@ -493,8 +557,7 @@ def test_notes_bind_no_run_and_stand_beside_the_decisions(client, server, tmp_pa
     assert kept["snoozed_until"] == "2027-01-31"
     told = [(note["by"], note["text"]) for note in kept["notes"]]
     assert told == [("Ada Cole", "Asked the carrier"), ("Bo Day", "They replied")]
-    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("d.csv.*")} == {0o600}
-    assert not (tmp_path / "d.csv").exists()
+    assert [path.name for path in tmp_path.glob("d.csv*")] == [JOURNAL]
 
 
 def test_more_notes_than_are_kept_are_refused_and_none_is_dropped(client, server, monkeypatch):
