@@ -26,6 +26,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PBegin, PCollection
 
 from pipelines.options import UsageError, usage_errors
+from pipelines.people import read_people
 from pipelines.user_files import (
     read_decisions,
     read_known_legitimate,
@@ -176,6 +177,8 @@ class FindClusters(beam.PTransform):
         decisions: A file of analysts' decisions, which bind.
         priority_weights: A TOML file of what ranks clusters, in place of the shipped one.
         as_of: The time that the clusters are seen from; now without it.
+        people: A TOML file of the people who decide, with their roles and keys.
+        two_person: Whether a confirm or a review counts only once two people made it.
 
     Raises:
         UsageError: for a file that cannot be used, when it is applied.
@@ -185,6 +188,8 @@ class FindClusters(beam.PTransform):
     decisions: str | None = None
     priority_weights: str | None = None
     as_of: datetime | None = None
+    people: str | None = None
+    two_person: bool = False
 
     def expand(self, records: Any) -> dict[str, PCollection]:
         """Clusters all mentions, as a run that follows no other."""
@@ -192,7 +197,12 @@ class FindClusters(beam.PTransform):
         start = _start(inputs)
         plan = RunPlan(
             known=read_known_legitimate(path_list("known_legitimate", self.known_legitimate)),
-            decisions=read_decisions(self.decisions),
+            decisions=read_decisions(
+                self.decisions,
+                read_people(self.people),
+                two_person=self.two_person,
+                as_of=self.as_of,
+            ),
             weights=read_weights(self.priority_weights),
         )
         clock = start | "Clock" >> beam.Map(_same, self.as_of or current_time())

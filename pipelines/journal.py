@@ -328,11 +328,23 @@ class Journal:
             raise UsageError(f"{folder}: is no folder of yours alone (mode 700); move it away")
 
 
+def waiting_decisions(decisions: str) -> tuple[list[Decision], set[str]]:
+    """Returns what waits in this user's journal, if there is one, and all ids of it.
+
+    Raises:
+        UsageError: as a journal.
+    """
+    if not os.path.lexists(_path(decisions).parent):
+        return [], set()
+    journal = Journal(decisions)
+    return [each.decision for each in journal.waiting()], journal.ids()
+
+
 def unrecorded(decisions: str) -> str | None:
     """Says in a line that decisions wait in this user's journal; None where none does."""
     path = _path(decisions)
     try:
-        number = len(Journal(decisions).waiting()) if path.exists() else 0
+        number = len(waiting_decisions(decisions)[0])
     except (UsageError, ValueError) as error:
         return str(error)
     if not number:

@@ -251,6 +251,7 @@ def read_decisions(
     people: People | None = None,
     *,
     two_person: bool = False,
+    as_of: datetime | None = None,
     with_journal: bool = True,
 ) -> tuple[Decision, ...]:
     """Reads the decisions of a file, if there is one, as `parse_decisions_text` does.
@@ -265,7 +266,7 @@ def read_decisions(
     # Before the file: a row that is signed into it meanwhile is not missed.
     ends = last_rows()
     text = read_text(path, MOST_DECISIONS_BYTES)
-    decisions = parse_decisions_text(text, path, people, two_person=two_person)
+    decisions = parse_decisions_text(text, path, people, two_person=two_person, as_of=as_of)
     check_last_row(decisions, path, ends)
     # Which ones wait is no second person's to know.
     if waiting := sum(decision.void == WAITS for decision in decisions):
@@ -280,7 +281,12 @@ def read_decisions(
 
 
 def parse_decisions_text(
-    text: str, path: str, people: People | None = None, *, two_person: bool = False
+    text: str,
+    path: str,
+    people: People | None = None,
+    *,
+    two_person: bool = False,
+    as_of: datetime | None = None,
 ) -> tuple[Decision, ...]:
     """Parses the text of a decisions file: its signatures, its chain, and the policy on it.
 
@@ -289,6 +295,7 @@ def parse_decisions_text(
         path: of the file, for errors.
         people: who has which key and role, if that is known.
         two_person: whether two people must make what reviews members, beside the policy.
+        as_of: when the second of them must have decided.
 
     Raises:
         UsageError: for a row that cannot be used, that was edited, removed or moved after it was
@@ -321,9 +328,9 @@ def parse_decisions_text(
             f"{path}: {typed[0].decision_id} is signed by no key that is known here, and your "
             "policy takes no such row; make it with ringtrace decide"
         )
-    rows = await_second_person(rows, policy.two_people)
+    rows = await_second_person(rows, policy.two_people, as_of=as_of)
     kinds = REVIEWING_DECISIONS if two_person else ()
-    return await_second_person(rows, kinds, people)
+    return await_second_person(rows, kinds, people, as_of)
 
 
 def _holds(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:

@@ -42,7 +42,7 @@ from reports.pieces import NAMING, Job, PartContext, encode_piece, gather_job, s
 from reports.run import Run, keeps_narratives
 from reports.run_summary import SHARED_COLUMNS, Joint, gather_joint
 from reports.tables import RunFolder, named, picked, plain_value
-from schemas.decision import BINDING, DECISION, REVIEWING_DECISIONS
+from schemas.decision import BINDING, CLUSTER_DECISIONS, DECISION, REVIEWING_DECISIONS
 from schemas.enums import LineageEvent, Status
 from schemas.facts import FACTS
 from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, Table
@@ -560,7 +560,20 @@ def _decisions(run: Run) -> list[Json]:
     """
     rows = _rows_if_there(run, DECISIONS)
     if run.manifest["options"].get("two_person"):
-        rows = [row for row in rows if row["in_force"] or row["kind"] not in REVIEWING_DECISIONS]
+        judged = (*REVIEWING_DECISIONS, *CLUSTER_DECISIONS)
+        signed = {
+            (row["entity_a"], row["author"])
+            for row in rows
+            if row["kind"] in judged and row["signed_by"]
+        }
+        judges = Counter(entity for entity, _ in signed)
+        rows = [
+            row
+            for row in rows
+            if row["kind"] not in judged
+            or judges[row["entity_a"]] > 1
+            or (row["in_force"] and row["kind"] in REVIEWING_DECISIONS)
+        ]
     return [named(row, DECISION_COLUMNS) for row in rows]
 
 

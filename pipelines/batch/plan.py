@@ -138,7 +138,9 @@ def make_plan(options: Namespace, token: str) -> BatchPlan:
     previous = find_previous(options.previous)
     rules = read_source_rules(options.sources)
     people = read_people(options.people)
-    decisions = read_decisions(options.decisions, people, two_person=options.two_person)
+    decisions = read_decisions(
+        options.decisions, people, two_person=options.two_person, as_of=options.as_of
+    )
     check_continues(decisions, options.decisions, options.previous)
     simulated = simulated_digests(survey.files)
     private = private_store(options.output, options.private_output, token)

@@ -14,11 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store
+from pipelines.journal import waiting_decisions
 from pipelines.ledger import signing_flags
 from pipelines.letters import accepted_offers
 from pipelines.options import (
@@ -74,6 +76,7 @@ from transforms.decisions import (
     People,
     bind,
     decisions_in_force,
+    is_blind,
     named_to_bind,
     parse_decisions,
     sign_decision,
@@ -150,7 +153,9 @@ def run(arguments: Namespace) -> int:
     finished = open_run(arguments.run, built_on=True)
     people = read_people(arguments.people)
     author = person_named(arguments.author, people).id
-    options = {"key": arguments.key, "dry_run": arguments.dry_run, "people": people}
+    waiting, taken = waiting_decisions(arguments.decisions)
+    before = {"waiting": waiting, "taken": taken}
+    options = {"key": arguments.key, "dry_run": arguments.dry_run, "people": people, **before}
     if arguments.source is not None:
         text = read_text(arguments.source)
         made = [
@@ -265,12 +270,18 @@ def _record(
         add_notice(f"{error}; a run that follows {finished.folder} refuses it")
     contested = contested_values(finished)
     rows, before_it = known, (*known, *waiting)
+    is_hidden = is_blind(known, people) if two_person else lambda _: False
     decision, shown = _bound(finished, asked, before_it, ids, contested)
     decision = replace(_as_shown(finished, asked, decision, contested), compared_with=compared)
     (decision,) = _parsed(with_decision_added("", decision), decisions)
     # A second verdict that is refused would tell the first.
     is_judged = two_person and decision.kind in REVIEWING_DECISIONS
-    taken_back = () if is_judged else _taken_back(before_it, decision, decisions)
+    every_back = () if is_judged else _taken_back(before_it, decision, decisions)
+    taken_back = tuple(
+        each for each in every_back if each.author == decision.author or not is_hidden(each)
+    )
+    if again := [each.decision_id for each in waiting if _repeats(decision, each)]:
+        raise UsageError(f"{again[0]}: says the same, and is recorded soon; leave this one out")
     if not dry_run:
         signer = key_store.own_key(key)
         key_id = signing.key_id(signer.public_key())
@@ -398,14 +409,7 @@ def _put_back(finished: Run, decision: Decision) -> dict[str, str]:
 
 
 def record_all(
-    finished: Run,
-    decisions: str,
-    made: Iterable[Decision],
-    source: str,
-    *,
-    key: str | None = None,
-    dry_run: bool = False,
-    people: People = NOBODY,
+    finished: Run, decisions: str, made: Iterable[Decision], source: str, **options: Any
 ) -> list[RecordedDecision]:
     """Records decisions of a file, in their order, once each is found good by itself.
 
@@ -414,9 +418,7 @@ def record_all(
         decisions: The file that they are added to.
         made: The decisions.
         source: The name of their file, for errors.
-        key: As of `record_decision`.
-        dry_run: As of `record_decision`.
-        people: As of `record_decision`.
+        options: As of `record_decision`.
 
     Raises:
         UsageError: for one that was made on another run, or that `record_decision` refuses.
@@ -428,15 +430,12 @@ def record_all(
                 f"{source}: {decision.decision_id} was made on {decision.run_id}; name that run"
             )
     checked = [
-        record_decision(finished, decisions, decision, key=key, dry_run=True, people=people)
+        record_decision(finished, decisions, decision, **options | {"dry_run": True})
         for decision in ordered
     ]
-    if dry_run:
+    if options.get("dry_run"):
         return checked
-    return [
-        record_decision(finished, decisions, decision, key=key, people=people)
-        for decision in ordered
-    ]
+    return [record_decision(finished, decisions, decision, **options) for decision in ordered]
 
 
 def _path(name: str) -> Path:
@@ -505,6 +504,14 @@ def _taken_back(known: tuple[Decision, ...], decision: Decision, name: str) -> t
             f"{name}: contradicts a decision that is in force ({why}); keep one of the two"
         )
     return tuple(earlier for earlier in before if earlier.decision_id in after)
+
+
+def _repeats(decision: Decision, before: Decision) -> bool:
+    """Tells whether a decision is another one of its author anew, with the same reason."""
+    return all(
+        getattr(decision, name) == getattr(before, name)
+        for name in ("kind", "entities", "members", "author", "reason")
+    )
 
 
 def _write(path: Path, before: str | None, text: str) -> None:

@@ -22,7 +22,7 @@ import webbrowser
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import RLock, Timer
 from typing import TYPE_CHECKING, Any
@@ -567,8 +567,6 @@ class Server:
             dry_run=True,
             people=self.people,
         )
-        if two_person:  # what it outweighs may be a verdict that is not to be seen
-            recorded = replace(recorded, taken_back=())
         self._shown[caller.run.folder] = caller.run
         self.journal.accept(
             recorded.decision, caller.run.folder, self._name, time.time() + UNDO_SECONDS

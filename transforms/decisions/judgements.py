@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,20 +103,25 @@ def signed_by_their_authors(decisions: Iterable[Decision], people: People) -> tu
 
 
 def await_second_person(
-    decisions: Iterable[Decision], kinds: Container[str], people: People = NOBODY
+    decisions: Iterable[Decision],
+    kinds: Container[str],
+    people: People = NOBODY,
+    as_of: datetime | None = None,
 ) -> tuple[Decision, ...]:
     """Makes decisions of some kinds void that one person alone made.
 
     The second one decides the same on the same entities, for the same members and at least as long.
     One key is one person, unless both are among the people and have no key of their own: a server
-    signs for them. Among people both may judge, and one of them is a reviewer.
+    signs for them. Among people both may judge, and one of them is a reviewer. What was decided
+    after `as_of` does not count.
     """
     every = tuple(decisions)
+    known = [each for each in every if as_of is None or each.decided_at <= as_of]
     return tuple(
         replace(decision, void=WAITS)
         if decision.kind in kinds
         and decision.void is None
-        and not any(_seconds(decision, second, people) for second in every)
+        and not any(_seconds(decision, second, people) for second in known)
         else decision
         for decision in every
     )

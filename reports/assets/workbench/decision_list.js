@@ -58,7 +58,7 @@ export const decisionTable = (rows, mine) =>
       decision.decided_at ? moment(seconds(decision.decided_at)) : "–",
       mine && (!served || decision.undo)
         ? button(decision.why ? "Take away" : "Undo", () => undo(decision.decision_id))
-        : quiet({ true: "in force", false: "not in force" }[decision.in_force] ?? "recorded")
+        : quiet(decision.undo === false ? "waits" : { true: "in force", false: "not in force" }[decision.in_force] ?? "recorded")
     ]),
     (n) => (n === 5 ? "date" : null)
   );

@@ -14,6 +14,8 @@ from pipelines.people import read_people
 from pipelines.user_files import read_decisions
 from reports import signing
 from reports.signing import make_signing_key
+from tests.support.report_tables import START, listed, manifest, write_run
+from tests.support.written_report import report_files
 from tests.unit.pipelines.commands.test_serve import (
     ACCOUNT,
     CONFIRM,
@@ -233,6 +235,29 @@ def test_another_judgement_or_one_undone_shows_nothing(client, server):
     post(client, server, "undo", {"decision_id": added}, **of("ivan"))
     server.flush()
     assert "the panel" not in get(client, server, "decisions", "ivan").text
+
+
+def test_neither_the_command_nor_the_next_report_tells_a_first_verdict(
+    client, server, people, tmp_path, capsys
+):
+    words = ["decide", server.run.folder, "legitimate", PHONE, "--dry-run", "--author", "ivan",
+             "--reason", "x", "--decisions", server.decisions, "--people", str(people)]  # fmt: skip
+    for kind in ("confirm", "dispute"):
+        decide(client, server, CONFIRM | {"kind": kind, "reason": "the panel"}, **of("zoe"))
+    for _ in ("waiting", "recorded"):
+        (row, _) = get(client, server, "decisions", "ivan").json()["decisions"]
+        assert cli.main(words) == 0
+        told = capsys.readouterr()
+        assert not [word for word in ("zoe", "panel", "dispute", "confirm-") if word in str(told)]
+        server.flush()
+    row = {"decision_id": "d-1", "kind": "dispute", "entity_a": PHONE, "author": "zoe",
+           "reason": "the panel", "decided_at": START, "members": [PHONE], "members_digest": "",
+           "in_force": True, "signed_by": "a" * 64}  # fmt: skip
+    for second, is_told in ((), False), ((row | {"decision_id": "d-2", "author": "ivan"},), True):
+        folder = write_run(tmp_path / f"next{is_told}", {"decisions": [row, *second]})
+        whole = manifest(outputs=listed(folder), options={"two_person": True})
+        texts = report_files(folder, whole).values()
+        assert any(b"the panel" in text for text in texts) == is_told
 
 
 @pytest.mark.parametrize("opened_first", ["old", "new"])

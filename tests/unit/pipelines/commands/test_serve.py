@@ -387,6 +387,18 @@ def test_a_click_that_the_disk_has_no_room_for_is_no_success(client, server, tmp
     assert [row.reason for row in parsed(tmp_path)] == [CONFIRM["reason"]]
 
 
+def test_the_command_considers_what_waits(client, server, tmp_path, capsys):
+    waits = decide(client, server, CONFIRM | {"kind": "dispute"}).json()["added"]
+    words = ["decide", server.run.folder, "--decisions", server.decisions, "--author", "Ada Cole"]
+    words += ["--reason", CONFIRM["reason"]]
+    for kind, said in (("confirm", "contradicts"), ("dispute", waits)):
+        assert cli.main([*words, kind, PHONE]) == 2
+        assert said in capsys.readouterr().err
+    assert cli.main([*words[:-1], "another reason", "dispute", PHONE]) == 0
+    server.flush()
+    assert {row.decision_id for row in parsed(tmp_path)} == {waits, f"{waits[:-1]}2"}
+
+
 def test_a_refused_decision_stays_until_its_author_takes_it_away(client, server, tmp_path):
     added = decide(client, server).json()["added"]
     (tmp_path / "d.csv").write_text("not a decisions file\n")

@@ -74,6 +74,14 @@ def test_a_confirm_counts_once_a_second_person_made_the_same(first, second, peop
     assert (checked.void is None) == counts
 
 
+def test_a_second_judgement_after_as_of_does_not_count():
+    rows = [judged("ada"), judged("ben", decided_at=WHEN + timedelta(days=2))]
+    for day, counts in ((1, False), (2, True)):
+        as_of = WHEN + timedelta(days=day)
+        first, _ = await_second_person(rows, REVIEWING_DECISIONS, PEOPLE, as_of)
+        assert (first.void is None) == counts
+
+
 @pytest.mark.parametrize("kind", ["dispute", "legitimate", "cannot_link", "victim_owned"])
 def test_what_protects_holds_alone_whoever_signed_it(kind):
     people = listed(WITH_KEY, BEN)
