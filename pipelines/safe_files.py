@@ -5,6 +5,7 @@ Files are for their owner alone, appear in one rename, and are on the disk befor
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import platform
@@ -26,14 +27,14 @@ _BETWEEN_TRIES = 0.01
 """Seconds between two tries to take a lock."""
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file: it is there whole, or as it was before.
+def write_whole(path: Path, content: bytes, like: os.stat_result | None = None) -> None:
+    """Writes a file: it is there whole, or as it was before; with the mode and group of `like`.
 
     Raises:
         UsageError: if it cannot be written.
     """
     with system_errors(path, "let its owner write it"):
-        with replaced({path: content}):
+        with replaced({path: content}, like):
             pass
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -62,7 +63,7 @@ def written_once(path: Path, content: bytes) -> bool:
 
 
 @contextmanager
-def replaced(files: Mapping[Path, bytes]) -> Iterator[None]:
+def replaced(files: Mapping[Path, bytes], like: os.stat_result | None = None) -> Iterator[None]:
     """Puts files in place of others before the block, and puts the others back if it fails.
 
     Folders that are missing are made. All is on the disk before the first rename, and what was
@@ -79,7 +80,7 @@ def replaced(files: Mapping[Path, bytes]) -> Iterator[None]:
         for path, content in files.items():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
-                _write_new(aside[path], content)
+                _write_new(aside[path], content, like)
             except OSError as error:
                 error.filename = str(path)  # the one aside has a name of no meaning
                 raise
@@ -123,8 +124,13 @@ def locked(
     while True:
         with system_errors(beside, remedy, but_full_disk=True):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Whoever may write there could have put a link: what it leads to stays as it is.
-            descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            # Whoever may write there could have put a link: what it leads to stays as it is. Nor is
+            # a device, or a pipe that nobody answers, a lock.
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+            descriptor = os.open(beside, flags, 0o600)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.close(descriptor)
+                raise OSError(errno.EINVAL, "is no regular file")
         with os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace") as lock:
             if _is_ours(lock, beside):
                 try:
@@ -161,8 +167,15 @@ def _sign(lock: TextIO, *, shared: bool) -> None:
     lock.flush()
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def _write_new(path: Path, content: bytes, like: os.stat_result | None = None) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        if like is not None:
+            mode = like.st_mode & 0o777
+            try:
+                os.fchown(file.fileno(), -1, like.st_gid)
+            except PermissionError:  # in none of that group: nor is another group let in
+                mode &= ~0o070
+            os.fchmod(file.fileno(), mode)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

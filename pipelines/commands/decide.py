@@ -522,11 +522,10 @@ def _write(path: Path, before: str | None, text: str) -> None:
         UsageError: if it cannot be written.
     """
     with system_errors(path, "give a file that can be written"):
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+        like = path.stat() if path.exists() else None
         if (read_text(str(path)) if path.exists() else None) != before:
             raise BusyError(f"{path}: was changed meanwhile; run this again")
-        write_whole(path, text.encode())
-        path.chmod(mode)
+        write_whole(path, text.encode(), like)
 
 
 def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
