@@ -24,7 +24,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from pipelines.exchange.hub import (
     CHARTER,
@@ -67,6 +66,9 @@ MAX_ANSWER_BYTES, MAX_LISTING_BYTES = 96 << 20, 256 << 20
 """The bytes of an answer, such as four letters in base64; and of all files of a hub."""
 
 MAX_PAGES = 10_000
+
+_STEP = timedelta(milliseconds=1)
+"""Between two versions of an object, at least."""
 
 PAGE, LETTERS_A_PAGE, MAX_GROUP, MAX_POST = 100, 4, 500, 1 << 20
 """Objects and letters that one request asks for; objects, and bytes, after which a post takes no
@@ -112,6 +114,7 @@ class Collection:
 
         pages = as_pages(self._remote.get_objects, per_request=page, type=list(types))
         most, end = self._server.received + MAX_LISTING_BYTES, time.monotonic() + LISTING_SECONDS
+        listed = set[str]()
         for _ in range(MAX_PAGES):
             if time.monotonic() > end:
                 raise UsageError(f"{self.url}: lists for over {LISTING_SECONDS} s; see the server")
@@ -119,10 +122,14 @@ class Collection:
                 raise UsageError(f"{self.url}: lists more than a hub has; see the server")
             with self._errors():
                 answer = next(pages, None)
-                objects = (answer or {}).get("objects", ())
+                objects, more = ((answer or {}).get(name, ()) for name in ("objects", "more"))
                 known = [stix for stix in objects if _is_object(stix)]
             if answer is None:
                 return
+            names = {f"{stix['id']} {stix.get('modified')}" for stix in known}
+            if more and names <= listed:
+                raise UsageError(f"{self.url}: lists the same again and again; see the server")
+            listed |= names
             yield from known
         raise UsageError(f"{self.url}: answers with more than {MAX_PAGES} pages; see the server")
 
@@ -177,26 +184,34 @@ class Collection:
 
 
 class _Object(msgspec.Struct):
-    """The fields of an object that are read here; one with a version has a time of its first."""
+    """The fields of an object that are read here; a server's times are believed in nothing."""
 
     id: str
     type: str
-    created: AwareTime | UnsetType = UNSET
-    modified: AwareTime | UnsetType = UNSET
 
 
 def _is_object(stix: Any) -> bool:
-    """Returns whether an answer is an object whose id, type and times are of their kind."""
+    """Returns whether an answer is an object whose id and type are of their kind."""
     try:
-        read = msgspec.convert(stix, _Object)
+        msgspec.convert(stix, _Object)
     except msgspec.ValidationError:
         return False
-    return read.modified is UNSET or read.created is not UNSET
+    return True
+
+
+def _moment(stix: StixObject, name: str, least: datetime) -> datetime:
+    """Returns a time of an object a millisecond on; `least` for what has none that can be."""
+    try:
+        moment = msgspec.convert(stix.get(name), AwareTime)
+        return moment.astimezone(UTC) + _STEP
+    except (msgspec.ValidationError, OverflowError):
+        return least
 
 
 def note_of(path: str, content: bytes, now: datetime, before: StixObject | None) -> StixObject:
     """Returns the note that holds a file of a hub, as a newer version than `before`."""
-    made = before["created"] if before else _time(midnight(now))
+    start = midnight(now)
+    made = _time(_moment(before, "created", start + _STEP) - _STEP if before else start)
     modified = _newer(before, now) if before else _time(now)
     return {
         "type": "note",
@@ -220,8 +235,7 @@ def _time(when: datetime) -> str:
 
 def _newer(before: StixObject, now: datetime) -> str:
     """Returns the time of the next version: of two of one moment a server keeps the first."""
-    after = datetime.fromisoformat(before["modified"]) + timedelta(milliseconds=1)
-    return max(_time(now), _time(after))
+    return max(_time(now), _time(_moment(before, "modified", now)))
 
 
 def letter_object(sealed: bytes) -> StixObject:
@@ -242,7 +256,7 @@ def _notes(collection: Collection) -> dict[str, StixObject]:
     notes = {}
     for note in collection.objects("note"):
         path = note.get("abstract")
-        if not isinstance(path, str) or not FILES.fullmatch(path) or "modified" not in note:
+        if not isinstance(path, str) or not FILES.fullmatch(path):
             continue
         if note["id"] == _note_id(path) and str(note.get("content")).isascii():
             notes[path] = note

@@ -277,6 +277,7 @@ ANSWERS = {
     "drips_its_head": "no whole answer in 2 seconds",
     "leads_elsewhere": "leads elsewhere",
     "endless": "an answer of more than",
+    "repeats": "lists the same again and again",
     "packed": "a packed answer",
     "deep": "Invalid JSON",
     "values": "Invalid JSON",
@@ -316,6 +317,10 @@ class Hostile(http.server.BaseHTTPRequestHandler):
         self.say(b"{")
         while True:
             self.wfile.write(b" " * (1 << 16))
+
+    def repeats(self):
+        told = {"id": "a", "title": "a", "can_read": True, "can_write": True}
+        self.say(json.dumps(told | {"more": True, "next": "2026", "objects": []}).encode())
 
     def packed(self):
         self.say(gzip.compress(b"{}"), Content_Encoding="gzip")

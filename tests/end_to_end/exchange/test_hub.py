@@ -1204,6 +1204,20 @@ def test_what_a_server_says_is_believed_no_more_than_a_folder(world, taxii):
         assert named in world.at("amazon", "exchange", "hub", *words, status=2).err
 
 
+@pytest.mark.parametrize("time", ["never", "2026-06-02T00:00:00z", "9999-12-31T23:59:59.999Z", 5])
+def test_no_time_of_a_server_hides_a_file_of_a_hub(world, taxii, monkeypatch, time):
+    from taxii2client.v21 import Collection
+
+    sync(world, taxii, day=2)
+    odd = {"created": time, "modified": time}
+    notes = [note | odd for note in of_type(taxii, "note")]
+    monkeypatch.setattr(Collection, "get_objects", lambda *_, **__: {"objects": notes})
+    over(world, taxii, "amazon", "pull", "--output", world.folder / f"at {time}", day=3)
+    for note in notes:
+        made = taxii_module.note_of(note["abstract"], b"x", NOON, note)
+        assert "2026" < made["created"] <= made["modified"]
+
+
 def test_what_is_no_letter_keeps_none_from_the_host(empty, taxii, monkeypatch):
     world = empty
     sync(world, taxii, day=1)
