@@ -41,6 +41,7 @@ from pipelines.user_files import check_signers, free_folder, open_run
 from reports import tables
 from reports.run import Run
 from reports.signing import canonical_json
+from reports.tables import check_size
 from reports.text import quantity
 from schemas.entity import is_withheld, without_epoch
 from schemas.enums import RecordKind
@@ -347,6 +348,8 @@ def _rewrite(in_run: Named, known: ErasureList) -> Iterator[str]:
         for path in private_files(run.folder, run.manifest, table):
             if not Path(path).is_file():
                 continue
+            if not run.is_signed:
+                check_size(path, run.run_id)
             rows = _read_private(path, table)
             kept = _without(rows, table, in_run, known)
             if not kept.equals(rows):

@@ -116,19 +116,26 @@ def await_second_person(
     after `as_of` does not count.
     """
     every = tuple(decisions)
-    known = [each for each in every if as_of is None or each.decided_at <= as_of]
+    same: dict[object, list[Decision]] = defaultdict(list)
+    for decision in every:
+        if as_of is None or decision.decided_at <= as_of:
+            same[_judged(decision)].append(decision)
     return tuple(
         replace(decision, void=WAITS)
         if decision.kind in kinds
         and decision.void is None
-        and not any(_seconds(decision, second, people) for second in known)
+        and not any(_seconds(decision, second, people) for second in same[_judged(decision)])
         else decision
         for decision in every
     )
 
 
+def _judged(decision: Decision) -> object:
+    return decision.kind, frozenset(decision.entities), decision.digest
+
+
 def _seconds(decision: Decision, second: Decision, people: People) -> bool:
-    """Returns True if another person made the same decision."""
+    """Returns True if another person made it, of two decisions of one kind on the same."""
     keys = {decision.signed_by, second.signed_by}
     names = {compared_name(decision.author), compared_name(second.author)}
     known = [people[name] for name in names if name in people]
@@ -143,10 +150,8 @@ def _seconds(decision: Decision, second: Decision, people: People) -> bool:
     is_served = bool(people) and all(person.key is None for person in known)
     ends = second.expires_at
     return (
-        (decision.kind, set(decision.entities)) == (second.kind, set(second.entities))
-        and len(names) == 2
+        len(names) == 2
         and (len(keys) == 2 or is_served)
-        and decision.digest == second.digest
         and (ends is None or (decision.expires_at is not None and decision.expires_at <= ends))
     )
 

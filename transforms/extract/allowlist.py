@@ -91,10 +91,9 @@ class KnownLegitimate:
         rows = dict(zip(self.entity_ids, self.why, strict=True))
         rows |= dict(zip(added.entity_ids, added.why, strict=True))
         both = make_allowlist(rows, self.mail_hosts | added.mail_hosts)
+        replaced = frozenset(added.entity_ids)
         facts = {
-            entity_id: why
-            for entity_id, why in self.facts.items()
-            if entity_id not in added.entity_ids
+            entity_id: why for entity_id, why in self.facts.items() if entity_id not in replaced
         }
         return replace(
             both, with_sites=self.with_sites or added.with_sites, facts=facts | dict(added.facts)

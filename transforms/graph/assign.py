@@ -7,6 +7,7 @@ What comes out is the assignment, the one small table that all later steps look 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
@@ -219,10 +220,11 @@ def apply_constraints(
     )
     label = leiden.smallest_members(label[communities.label])
     graph = evidence.without(hub).ties
+    fresh = itertools.count(int(label.max(initial=0)) + 1)
     for a, b in sorted(cannot):
         if label[a] == label[b]:
             away = _cut_side(graph, label, must, a, b)
-            label[away] = label.max() + 1
+            label[away] = next(fresh)
     alone = np.bincount(label, minlength=len(label))[label] == 1
     label = leiden.smallest_members(label)
     return CommunityResult(

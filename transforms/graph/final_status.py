@@ -183,12 +183,15 @@ def _cannot_links(
     decided: DecisionsInForce,
 ) -> Iterator[tuple[int, Decision]]:
     """Yields the cannot_link decisions that separate the two clusters of hard links."""
-    for decision in decided.of(DecisionKind.CANNOT_LINK):
-        ends = hash_text(pa.array([decision.entity_a, decision.entity_b], TEXT))
-        a, b = clusters_of(assigned_rows(assignment, ends))
-        between = ((cluster_a == a) & (cluster_b == b)) | ((cluster_a == b) & (cluster_b == a))
-        for row in np.flatnonzero(between & hard & (a != NO_CLUSTER) & (b != NO_CLUSTER)).tolist():
-            yield row, decision
+    apart = decided.of(DecisionKind.CANNOT_LINK)
+    ends = hash_text(pa.array([each for about in apart for each in about.entities], TEXT))
+    clusters = clusters_of(assigned_rows(assignment, ends)).reshape(-1, 2)
+    pairs = zip(np.sort(clusters).tolist(), apart, strict=True)
+    by_pair = {tuple(pair): about for pair, about in pairs if NO_CLUSTER not in pair}
+    links = np.sort(np.column_stack([cluster_a, cluster_b]))
+    for row in np.flatnonzero(hard & np.isin(links[:, 0], [low for low, _ in by_pair])).tolist():
+        if (about := by_pair.get(tuple(links[row].tolist()))) is not None:
+            yield row, about
 
 
 def _must_links(links: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[tuple[int, Decision]]:

@@ -33,6 +33,7 @@ from transforms.custody import COMPONENT_FILES_REFUSED, COMPONENTS_REFUSED, Coun
 from transforms.engine import MAIN, batches_of
 from transforms.gates import open_bytes
 from transforms.graph.incidence import Ties
+from transforms.read.parquet_limits import OverLimitError, check_decoded
 
 LEIDEN_SEED = 1
 
@@ -352,17 +353,22 @@ class ReadComponentCache(beam.PTransform):
 
 
 def read_component_file(path: str, digest: str) -> pa.Table | None:
-    """Reads the COMPONENT rows of a file; None if it is gone or has not this digest."""
+    """Reads the COMPONENT rows of a file; None if it is gone, another, or far too large."""
     try:
         with open_bytes(path) as file:
-            content = file.read()
-        if hashlib.sha256(content).hexdigest() != digest:
-            return None
-        rows = pq.read_table(pa.BufferReader(content), schema=COMPONENT).combine_chunks()
-    except (OSError, pa.ArrowException):
+            whole = hashlib.sha256()
+            while block := file.read(1 << 20):
+                whole.update(block)
+            if whole.hexdigest() != digest:
+                return None
+            check_decoded(file)
+            rows = pq.read_table(file, schema=COMPONENT).combine_chunks()
+    except (OSError, OverLimitError, pa.ArrowException):
         return None
-    whole = all(not column.null_count for column in (*rows.columns, pc.list_flatten(rows["parts"])))
-    return rows if whole else None
+    is_whole = all(
+        not column.null_count for column in (*rows.columns, pc.list_flatten(rows["parts"]))
+    )
+    return rows if is_whole else None
 
 
 def _read_component_files(_: object, files: tuple[FileDigest, ...]) -> Iterator[Any]:

@@ -32,13 +32,14 @@ from transforms.arrow import (
     table_of_rows,
     with_column,
 )
-from transforms.custody import CounterValue
+from transforms.custody import NOT_WRITTEN, REMEDY, AlteredRunError, CounterValue
 from transforms.engine import batches_of, table_of, tagged, tagged_batches
 from transforms.gates import open_bytes
 from transforms.graph.assign import cluster_id, cluster_number
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.incidence import MICROSECONDS_A_DAY, are_hard
 from transforms.graph.robustness import CORE_ROBUSTNESS
+from transforms.read.parquet_limits import OverLimitError, check_decoded
 
 CHANGE = pa.schema({"node": INTEGER, "alone": FLAG})
 """A member that was in another cluster of the previous run or in none, sorted by node.
@@ -229,8 +230,17 @@ class ReadPreviousMembers(beam.PTransform):
 
 
 def read_previous_members(path: str) -> Iterator[pa.RecordBatch]:
-    """Yields one file of a run's members/ as PREVIOUS rows."""
+    """Yields one file of a run's members/ as PREVIOUS rows.
+
+    Raises:
+        AlteredRunError: if it decodes to more than any of its size.
+    """
     with open_bytes(path) as file:
+        try:
+            check_decoded(file)
+        except OverLimitError as error:
+            raise AlteredRunError(f"{path}: {NOT_WRITTEN}: {error}; {REMEDY}") from None
+        file.seek(0)
         whole = pq.ParquetFile(pa.BufferReader(file.read()))
     # Runs of before have no days of use: the numbers of their epochs are not kept.
     used = [name for name in ("first_used", "last_used") if name in whole.schema_arrow.names]

@@ -107,6 +107,22 @@ def test_a_file_that_is_none_is_refused(text):
         parse_decisions(text, "d")
 
 
+def test_no_path_is_searched_between_what_nothing_ties(monkeypatch):
+    chains = [
+        decision(f"m{end}{row:02d}", "must_link", f"{end}{row}", f"{end}{row + 1}")
+        for end in "ab"
+        for row in range(50)
+    ]
+    apart = [decision(f"c{row:02d}", "cannot_link", f"a{row}", f"b{row}") for row in range(50)]
+    tie = decision("t", "must_link", "a0", "b0")
+    searched, search = [], nx.has_path
+    monkeypatch.setattr(nx, "has_path", lambda *ends: searched.append(ends) or search(*ends))
+    assert decisions_in_force([*chains, *apart], None, None).set_aside == ()
+    assert searched == []
+    decided = decisions_in_force([*chains, *apart, tie], None, None)
+    assert [name for name, _ in decided.set_aside] == ["t"] and len(searched) == 2
+
+
 def decision(name, kind, a, b=None, **more):
     fields = {"author": "anna", "reason": "r", "decided_at": WHEN, "expires_at": None} | more
     return Decision(decision_id=name, kind=DecisionKind(kind), entity_a=a, entity_b=b, **fields)

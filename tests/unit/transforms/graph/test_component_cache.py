@@ -153,7 +153,12 @@ def test_a_file_that_is_not_what_was_written_is_not_read(tmp_path):
     assert read_component_file(str(whole), digests[whole]).equals(rows)
     assert read_component_file(str(cut), digests[whole]) is None
     assert read_component_file(str(tmp_path / "none"), digests[whole]) is None
-    for forged in (cut, without_quality, empty):
+    bomb = tmp_path / "bomb"
+    many = {"fingerprint": ["a"] * 300, "quality": [0.0] * 300}
+    packed = pa.table(many | {"parts": [np.zeros(1 << 17, np.int32)] * 300})
+    pq.write_table(packed.select(COMPONENT.names).cast(COMPONENT), bomb, compression="zstd")
+    digests[bomb] = hashlib.sha256(bomb.read_bytes()).hexdigest()
+    for forged in (bomb, cut, without_quality, empty):
         assert read_component_file(str(forged), digests[forged]) is None
 
 
