@@ -12,6 +12,7 @@ from hypothesis import given, strategies as st
 from schemas.cluster import COMPONENT
 from tests.support.examples import draws
 from tests.support.graphs import evidence, parts
+from transforms.custody import AlteredRunError
 from transforms.graph.incidence import cluster_ties
 from transforms.graph.leiden import (
     ComponentCache,
@@ -23,6 +24,7 @@ from transforms.graph.leiden import (
     read_component_file,
     rounded_density,
 )
+from transforms.graph.lineage import read_previous_members
 
 HASHES = np.sort(np.random.default_rng(5).integers(0, 2**62, 40))
 
@@ -158,6 +160,8 @@ def test_a_file_that_is_not_what_was_written_is_not_read(tmp_path):
     packed = pa.table(many | {"parts": [np.zeros(1 << 17, np.int32)] * 300})
     pq.write_table(packed.select(COMPONENT.names).cast(COMPONENT), bomb, compression="zstd")
     digests[bomb] = hashlib.sha256(bomb.read_bytes()).hexdigest()
+    with pytest.raises(AlteredRunError, match="more values than rows"):
+        list(read_previous_members(str(bomb)))
     for forged in (bomb, cut, without_quality, empty):
         assert read_component_file(str(forged), digests[forged]) is None
 
