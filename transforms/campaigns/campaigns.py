@@ -1,17 +1,16 @@
-"""Campaigns: leads to clusters that may be one operation's, by what they share.
+"""Campaigns: leads to clusters that may belong to the same operation, by the traits they share.
 
-Clusters, those of one identifier among them, that use the same call script, the same block of
-numbers, trunk or origination id, near each other in time. A campaign merges nothing and leaves in
-nothing: it says where an analyst may look first.
+A campaign is a group of clusters, also of a single identifier, that use the same call script, block
+of numbers, trunk or origination id around the same time. It changes no cluster: it shows an analyst
+where to look first. `transforms.campaigns.traits` counts the reporters; a single reporter makes no
+campaign.
 
-Those who show it are counted as `transforms.campaigns.traits` says: one person makes no campaign.
-
-What shares nothing rare cannot be told from chance, and much that is shared is a supplier's. So a
-pair is scored by a logistic model on the log Bayes factors of one customer against two
-(`transforms.graph.supplier_likelihood`), fitted on simulated worlds (`data/campaigns.toml`, by
-`python -m benchmarks.campaigns`). Its probability is stated only of a simulated world, and there
-only where call records show which trunks or origination ids each member uses. Elsewhere it orders
-the leads, and that is all.
+Common things are shared by chance, and many shared things are a supplier's. So a logistic model
+scores each pair, by the log Bayes factors of one customer against two
+(`transforms.graph.supplier_likelihood`). `python -m benchmarks.campaigns` fits it on simulated
+worlds and writes `data/campaigns.toml`. Its probability is stated only in a simulated world, if
+call records show which trunks or origination ids each member uses. Elsewhere it only orders the
+leads.
 """
 
 from __future__ import annotations
@@ -49,56 +48,59 @@ from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.supplier_likelihood import SupplierCounts
 
 CALL_THINGS = (EntityKind.TRUNK, EntityKind.ORIG_ID)
-"""Those that call records alone show."""
+"""Kinds of things that only call records show."""
 
 NEIGHBOURS = 16
-"""Clusters that are compared with each of a thing's, those next in time: bounds the pairs."""
+"""Next clusters in time with the same thing that a cluster is compared with: bounds the pairs."""
 
 MOST_TOGETHER = 400
-"""Clusters that likely pairs may tie together: bounds the pairs that average linkage compares."""
+"""Most clusters that likely pairs may tie together: bounds the pairs in average linkage."""
 
 PAIR_PROBABILITIES = (0.5, 0.8, 0.95)
-"""Probability from which a pair ties; the first is also the least mean of a group's pairs."""
+"""Least probability of a likely pair; if too many clusters are tied, the next value applies.
+
+The first value is also the least mean probability between the parts of a group.
+"""
 
 MOST_SAMPLED = 64
-"""Clusters of a group whose pairs are looked at, for their mean."""
+"""Most clusters of a group whose pairs are scored for the group's mean."""
 
 LEAST_PROBABILITY = 0.2
-"""Probability below which a campaign is no lead."""
+"""Least probability of a campaign that is a lead."""
 
 COMMON_CLUSTERS = 20
-"""Clusters from which a thing can be too common to be a lead in itself."""
+"""Most clusters that use a thing which is a lead by itself."""
 
 COMMON_SHARE = 0.2
-"""Share of all clusters from which it is."""
+"""Most such clusters as a share of all clusters; the larger of both limits applies."""
 
 OTHER_REPORTERS = 2
-"""Reporters who must name others than the best attested member: one can lie."""
+"""Least reporters of the members besides the best-attested member: a single reporter can lie."""
 
 MODELS_FILE = "campaigns.toml"
 
 FEATURES = (*map(str, campaign_traits.THINGS), campaign_traits.BLOCK, "gap")
-"""Log Bayes factor by kind, whether a block is shared, and ln(1 + days between the two)."""
+"""Log Bayes factor by kind, whether a block is shared, and ln(1 + days between both clusters)."""
 
 
 @dataclass(frozen=True)
 class PairModel:
-    """The logistic model of a pair, and the table that calibrates a campaign's mean of it.
+    """The logistic model of a pair, and the table that calibrates a campaign's mean.
 
-    `weights` are the intercept and those of `FEATURES`; `table` maps a mean to a probability, both
-    ascending, and is None where none is stated.
+    `weights` are the intercept and the weights of `FEATURES`. `table` maps the mean probability of
+    a campaign's pairs to a probability, both ascending. Without a table the mean is used.
     """
 
     weights: tuple[float, ...]
     table: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     def probability(self, features: Array) -> Array:
-        """Returns that of each row of features."""
+        """Returns the probability of each row of features."""
         odds = self.weights[0] + features @ np.array(self.weights[1:])
         return 1 / (1 + np.exp(-np.clip(odds, -50, 50)))
 
     def calibrated(self, mean: float) -> float:
-        """Returns the probability that two members are of one operation, by their pairs' mean."""
+        """Returns the probability that two members share an operation, by the mean of the pairs."""
         if self.table is None:
             return mean
         return float(np.interp(mean, *self.table))
@@ -106,7 +108,7 @@ class PairModel:
 
 @dataclass(frozen=True)
 class Models:
-    """The model where call records show trunks or origination ids, and the one without them."""
+    """The model for clusters whose trunks or origination ids call records show, and for others."""
 
     with_calls: PairModel
     without_calls: PairModel
@@ -129,17 +131,18 @@ def shipped_models() -> Models:
 
 @dataclass(eq=False)
 class FindCampaigns(beam.PTransform):
-    """Converts CLASSIFIED batches to CAMPAIGN batches; `assigned` is the one ASSIGNMENT.
+    """Converts CLASSIFIED batches to CAMPAIGN batches.
 
-    `simulated` is the one bool that says whether all records are of a simulated world; None where
-    nothing can.
+    Attributes:
+        assigned: The ASSIGNMENT batch.
+        simulated: A bool: all records come from a simulated world. None means False.
     """
 
     assigned: beam.pvalue.AsSingleton
     simulated: beam.pvalue.AsSingleton | None = None
 
     def expand(self, classified: beam.PCollection) -> Any:
-        """Brings each thing together, then what all things say of clusters to one place."""
+        """Groups uses by thing, then gathers the traits of all things in one place."""
         uses = classified | "Uses" >> beam.FlatMap(
             lambda rows, assignment: batches_of(campaign_traits.campaign_uses(rows, assignment)),
             self.assigned,
@@ -156,15 +159,20 @@ class FindCampaigns(beam.PTransform):
 
 @dataclass(frozen=True)
 class Shared:
-    """Arrays of all that clusters share; times are in microseconds since 1970.
+    """The traits of all clusters as arrays; times are in microseconds since 1970.
 
     Attributes:
-        cluster: The number of each cluster that uses a thing, ascending; the rest counts these.
-        first: When each cluster was first seen beside one, and `last` when last.
+        cluster: The number of each cluster with a trait, ascending. A node is an index into it.
+        first: The first time of each cluster's traits.
+        last: The last time of each cluster's traits.
         names: The id of each thing, sorted.
-        cluster_of: The cluster of each trait, and `thing_of` its thing; traits are sorted by both.
-        counted: Its reporters; `reporters` their hashes, as in TRAIT.
-        entity_ids: Of each trait, as in TRAIT.
+        cluster_of: The node of each trait. Traits are sorted by node, then by thing.
+        thing_of: The thing of each trait, as an index into `names`.
+        counted: The number of reporters of each trait.
+        since: The first time of each trait.
+        until: The last time of each trait.
+        reporters: Hashes of reporters of each trait, as in TRAIT.
+        entity_ids: Identifiers of each trait, as in TRAIT.
     """
 
     cluster: Array
@@ -181,7 +189,7 @@ class Shared:
 
     @classmethod
     def from_traits(cls, traits: pa.Table) -> Shared:
-        """Returns what TRAIT rows say, whatever their order."""
+        """Returns the arrays of TRAIT rows, which may come in any order."""
         traits = traits.sort_by([("cluster", "ascending"), ("thing", "ascending")])
         cluster, cluster_of = np.unique(traits["cluster"].to_numpy(), return_inverse=True)
         names = sorted(traits["thing"].unique().to_pylist())
@@ -207,26 +215,26 @@ class Shared:
 
     @cached_property
     def kind(self) -> Array:
-        """The kind of the thing of each trait."""
+        """The kind of each trait's thing."""
         kinds = np.array([name.partition(":")[0] for name in self.names] or [""])
         return kinds[self.thing_of]
 
     @cached_property
     def in_calls(self) -> Array:
-        """Masks the clusters whose trunks or origination ids call records show."""
+        """A mask of the clusters whose trunks or origination ids call records show."""
         mask = np.zeros(len(self.cluster), bool)
         mask[self.cluster_of[np.isin(self.kind, CALL_THINGS)]] = True
         return mask
 
     def traits_of(self, nodes: Sequence[int]) -> Array:
-        """Returns the rows of the traits of clusters."""
+        """Returns the row numbers of the traits of nodes."""
         starts, ends = (np.searchsorted(self.cluster_of, nodes, side) for side in ("left", "right"))
         return concat_ranges(starts, ends - starts)
 
     def pairs(self, *, more: bool = False) -> tuple[Array, Array]:
         """Returns the pairs of clusters that share a thing and are next to each other in time.
 
-        With `more` those that share one script and nothing else are left out.
+        With `more`, pairs that share only one script are left out.
         """
         order = np.lexsort((self.cluster_of, self.since, self.thing_of))
         cluster_of, thing_of = self.cluster_of[order], self.thing_of[order]
@@ -257,7 +265,7 @@ class Shared:
         return np.stack(columns, axis=1)
 
     def probability(self, models: Models, a: Array, b: Array) -> Array:
-        """Returns that of pairs, by the model for what is known of both."""
+        """Returns the probability of pairs, by the model for calls if calls show both clusters."""
         features = self.features(a, b)
         known = self.in_calls[a] & self.in_calls[b]
         with_calls, without = (
@@ -266,7 +274,7 @@ class Shared:
         return np.where(known, with_calls, without)
 
     def _log_bayes_factor(self, kind: str, a: Array, b: Array) -> Array:
-        """Returns that of one customer against two, on a scale of logarithms with its sign."""
+        """Returns the log Bayes factor x of one customer against two, as sign(x) ln(1 + |x|)."""
         rows = self.kind == kind
         if not rows.any() or not len(a):
             return np.zeros(len(a))
@@ -289,9 +297,9 @@ class Shared:
 def campaign_rows(
     traits: pa.Table, simulated: bool = False, *, models: Models | None = None
 ) -> pa.Table:
-    """Converts all TRAIT rows of a run to CAMPAIGN rows, the first to look at first.
+    """Converts all TRAIT rows of a run to CAMPAIGN rows, most promising first.
 
-    Of a `simulated` world alone the probability is stated.
+    The probability is stated only in a `simulated` world.
     """
     models = models or shipped_models()
     shared = Shared.from_traits(traits)
@@ -312,13 +320,13 @@ def campaign_rows(
 
 
 def candidate_groups(shared: Shared, models: Models) -> list[list[int]]:
-    """Returns the groups of clusters that may be a campaign each, every one once."""
+    """Returns the distinct groups of clusters that may each be a campaign."""
     groups = [*linked_groups(shared, models), *groups_of_things(shared)]
     return [list(members) for members in dict.fromkeys(tuple(sorted(nodes)) for nodes in groups)]
 
 
 def pair_means(shared: Shared, models: Models, groups: Sequence[Sequence[int]]) -> Sequence[float]:
-    """Returns the mean probability of the pairs of each group, of a large one those of a sample."""
+    """Returns the mean probability of the pairs of each group, by a sample in large groups."""
     if not groups:
         return []
     nodes = [np.array(group)[:: -(-len(group) // MOST_SAMPLED)] for group in groups]
@@ -328,10 +336,11 @@ def pair_means(shared: Shared, models: Models, groups: Sequence[Sequence[int]]) 
 
 
 def linked_groups(shared: Shared, models: Models) -> list[list[int]]:
-    """Returns groups of clusters of which the pairs are more likely than not of one operation.
+    """Returns groups of clusters whose pairs more likely than not share an operation.
 
-    By average linkage within what likely pairs tie together, so that no chain of good pairs makes a
-    group of bad ones. Where they tie too many, only more likely ones count.
+    Likely pairs tie clusters together, and average linkage divides the result. So a chain of likely
+    pairs does not make a group of unlikely pairs. If too many clusters are tied, only likelier
+    pairs count.
     """
     a, b = shared.pairs(more=True)
     likely = shared.probability(models, a, b)
@@ -354,10 +363,10 @@ def linked_groups(shared: Shared, models: Models) -> list[list[int]]:
 
 
 def _average_linkage(likely: Array, least: float) -> list[Array]:
-    """Groups members until no two groups have a mean of `least` between them.
+    """Joins groups until no two groups have a mean of at least `least` between them.
 
-    The two of the highest mean are joined first (Sokal and Michener, 1958). `likely` has all pairs,
-    in the order of `numpy.triu_indices`. Returns the groups of two and more.
+    The two groups with the highest mean are joined first (Sokal and Michener, 1958). `likely` has
+    all pairs, in the order of `numpy.triu_indices`. Returns the groups of two members or more.
     """
     from scipy.cluster.hierarchy import fcluster, linkage  # late, as few runs have such groups
 
@@ -367,9 +376,9 @@ def _average_linkage(likely: Array, least: float) -> list[Array]:
 
 
 def groups_of_things(shared: Shared) -> list[list[int]]:
-    """Returns the clusters of each script and each block that is not everybody's.
+    """Returns the clusters of each script and each block that is not too common.
 
-    Two things of which most clusters are the same are one.
+    Things that most of their clusters share make a single group.
     """
     most = max(COMMON_CLUSTERS, COMMON_SHARE * len(shared.cluster))
     users = defaultdict[int, set[int]](set)
@@ -400,9 +409,9 @@ def groups_of_things(shared: Shared) -> list[list[int]]:
 def _campaign(
     shared: Shared, nodes: Sequence[int], mean: float, models: Models, *, simulated: bool
 ) -> dict[str, Any] | None:
-    """Returns the CAMPAIGN row of a group, without its rank; None where it is no lead.
+    """Returns the CAMPAIGN row of a group, without its rank, or None if it is no lead.
 
-    `mean` is the mean probability of its pairs.
+    `mean` is the mean probability of the group's pairs.
     """
     rows = shared.traits_of(nodes)
     users = Counter(shared.thing_of[rows].tolist())
@@ -456,7 +465,7 @@ def _campaign(
 
 
 def _all_pairs(groups: Sequence[Array]) -> tuple[Array, Array, Array]:
-    """Returns all pairs within groups of two or more, group by group, and their number in each."""
+    """Returns all pairs within groups, group by group, and the number of pairs of each group."""
     places = [np.triu_indices(len(group), 1) for group in groups]
     a, b = (
         np.concatenate([group[pairs[side]] for group, pairs in zip(groups, places, strict=True)])
@@ -466,7 +475,7 @@ def _all_pairs(groups: Sequence[Array]) -> tuple[Array, Array, Array]:
 
 
 def _connected(count: int, a: Array, b: Array) -> list[Array]:
-    """Returns the groups, of two and more, of `count` nodes that pairs tie together."""
+    """Returns the groups of two or more of `count` nodes that pairs tie together."""
     label = component_labels(count, a, b)
     order = np.argsort(label, kind="stable")
     parts = np.split(order, group_starts(label[order])[1:])

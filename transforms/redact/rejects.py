@@ -1,8 +1,8 @@
 """Masks victims' numbers in rejected rows, best effort.
 
-A rejected row may be broken in any way, so its victim is looked for by the marks that the input
-contract leaves in the text (roles, directions, names of fields and columns) and by its words. Where
-the victim's side of a call cannot be told, every number of the call is masked.
+A rejected row may be broken in any way. So the victim's identifiers are searched for by traces of
+the input contract in the text (roles, directions, names of fields and columns) and by its words.
+If the victim's side of a call is unclear, every number of the call is masked.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ from transforms.victims.number_index import find_victim_numbers
 from transforms.victims.stated_numbers import stated_numbers_batch
 
 VictimSpan = tuple[int, int, str]
-"""Start and end, code points, of what a text calls the victim's own, and its entity id."""
+"""Start and end, in characters, of an identifier that a text calls the victim's, and its id."""
 
 _BAD_ID = pa.array([Code.VICTIM_ID_IS_CONTACT, Code.ID_IS_CONTACT])
 
 _DEFAULT_COUNTRY = "US"
-"""The region under which numbers are read in a row that names no country."""
+"""Region for reading the numbers of a row that names no country."""
 
 _AROUND = 300
-"""Characters around a victim's role that are searched for its number where a brace is missing."""
+"""Distance from a victim's role to search for its number if a brace is missing, in characters."""
 
 _MOST_NUMBERS = 100
-"""Victims' numbers of one row; with more, it is no row, and all of its digits are masked."""
+"""Most victims' numbers of a row. With more, it is no real row, and all its digits are masked."""
 
 _QUOTE = r"(?:\\{0,3}[\"']{1,2})?"
-"""In JSON, in JSON that is a string of JSON, and in a cell of CSV."""
+"""A quotation mark in JSON, in JSON within a JSON string, or in a cell of CSV."""
 
 _VALUE = rf"\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}(?P<value>[^\"'{{}}\[\]\\]{{1,80}})"
 
@@ -67,7 +67,7 @@ _ADDRESS = re.compile(rf"address{_QUOTE}{_VALUE}", re.IGNORECASE)
 _ROLES_WITH_VICTIM = re.compile(
     rf"email_roles{_QUOTE}\s{{0,5}}[:=]\s{{0,5}}{_QUOTE}\[[^\]]{{0,500}}victim", re.IGNORECASE
 )
-"""Roles of addresses that stand in a list of their own: which one is whose is not looked for."""
+"""A list of roles with a victim's. Roles are not matched to addresses: all addresses are masked."""
 
 _ANY_ADDRESS = re.compile(r"(?P<value>[^\s\"'@,:\[\]{}\\]{1,64}@[^\s\"'@,:\[\]{}\\]{1,80})")
 
@@ -97,7 +97,7 @@ _COLUMNS = tuple(
     re.compile(name, re.IGNORECASE)
     for name in (_FIELD, "(?:victim|complaint|call)_id", "source_org", "email_roles", "emails")
 )
-"""Names of columns: that say that their value is the victim's, of ids, of what else may be."""
+"""Names of columns: the victim's values, ids, organisations, roles of addresses, addresses."""
 
 _VICTIM_FIELD = re.compile(rf"[\"']{_FIELD}{_QUOTE}{_WITHIN}{_VALUE}", re.IGNORECASE)
 
@@ -108,7 +108,7 @@ _ORG = re.compile(rf"[\"']source_org{_QUOTE}{_VALUE}", re.IGNORECASE)
 _CELL = re.compile(r"(?:^|,)\"?(?P<value>[^,\"]{1,80})\"?(?=,|$)")
 
 _CONTACT_ID = re.compile(CONTACT_PATTERN)
-"""An id that is a way to reach somebody."""
+"""An id that is a contact, such as a phone number or an address."""
 
 _NUMBER = re.compile(r"(?<![\w.:-])\+?\(?\d(?:[\s().-]{0,2}\d){6,17}(?![\w:])")
 
@@ -116,10 +116,10 @@ _ANY_CONTACT = re.compile(
     r"(?<!\d)(?:19|20)\d\d[-/][01]\d[-/][0-3]\d(?![-/]?\d)"
     rf"|(?P<number>\d(?:[\s().,/_+·-]{{0,3}}\d){{5,}})|{_ANY_ADDRESS.pattern}"
 )
-"""A day; or else what anybody may be reached by, whatever its field says of whose it is."""
+"""A day, which stays; or a number or address, which is masked whatever its field says."""
 
 _SHORTEST = 7
-"""Characters of the shortest number."""
+"""Length of the shortest phone number, in characters."""
 
 _DIGIT = re.compile(r"\d")
 
@@ -127,7 +127,7 @@ _MOMENT = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}$|\d{4}-\d{2}-\d{2}|\d{4}/\d{2}/\d
 
 
 def stated_victim_numbers_in_rejects(rejects: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns the victims' numbers that REJECT rows state, as `STATED_NUMBER`, best effort."""
+    """Returns the victims' numbers that REJECT rows state, as STATED_NUMBER rows, best effort."""
     rows = row_tuples(rejects, "raw", "record_kind")
     distinct = dict.fromkeys(rows)  # a file of broken rows has millions of the same
     numbers = [
@@ -138,10 +138,10 @@ def stated_victim_numbers_in_rejects(rejects: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def mask_rejects(rejects: pa.RecordBatch, own: Array) -> pa.RecordBatch:
-    """Masks victims' numbers in REJECT rows, as far as a broken row lets them be found.
+    """Masks victims' numbers in REJECT rows, as far as they can be found in a broken row.
 
-    The first row of a file without a header may be taken for one, so names of columns are masked
-    where they may be contacts.
+    In a file without a header the first row may be read as names of columns. So names that may be
+    contacts are masked as well.
 
     `own` contains the numbers that accepted records state as a victim's
     (`number_index.hash_dial_formats`).
@@ -156,7 +156,7 @@ def mask_rejects(rejects: pa.RecordBatch, own: Array) -> pa.RecordBatch:
 
 
 def _mask_distinct(rejects: pa.RecordBatch, own: Array) -> pa.RecordBatch:
-    """Masks rows as `mask_rejects` does, each by itself."""
+    """Masks distinct rows as `mask_rejects` does."""
     column = rejects["raw"]
     written = column.drop_null().to_pylist()
     rows = rejects.filter(pc.is_valid(column))
@@ -182,12 +182,17 @@ def _mask_distinct(rejects: pa.RecordBatch, own: Array) -> pa.RecordBatch:
 
 
 def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -> str:
-    """Masks the victim's numbers in the text of a rejected row of a `RecordKind`, at its length.
+    """Masks the victim's numbers in the text of a rejected row; the text keeps its length.
 
-    Masked are the numbers of objects with the role `victim`, the victim's side of a call (both
-    sides where its direction cannot be read), parts of a token that contain any number, `known`
-    spans (what a narrative or the name of a field calls the victim's own), every other place where
-    the same is written, secrets, and numbers of papers of a complaint.
+    In a complaint, numbers of objects with the role `victim` and document numbers are masked. In a
+    call, the victim's side is masked, or both sides if the direction is unreadable, and parts of a
+    token that contain any number. Secrets are masked in both. The victim's identifiers are masked
+    wherever the row repeats them.
+
+    Args:
+        text: The row as text.
+        kind: The row's `RecordKind`.
+        known: Spans that a narrative or the name of a field calls the victim's own.
     """
     if len(text) < _SHORTEST and not known:
         return text
@@ -210,10 +215,9 @@ def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -
 def _mask_texts(
     texts: Sequence[str], kinds: Sequence[str], named: Sequence[list[VictimSpan]], own: Array
 ) -> list[str]:
-    """Masks texts at their length; `named` is what names of fields call the victim's own.
+    """Masks texts, which keep their length; `named` are the spans in fields named as the victim's.
 
-    At last every number and address goes, since a role that is misspelled says nothing of whose it
-    is.
+    At the end every number and address is masked, since a misspelled role does not say whose it is.
     """
     in_words = _victim_spans_in_narratives(texts, kinds)
     rows = [
@@ -235,14 +239,14 @@ def _mask_texts(
 
 
 def _mask_gift_card_codes(texts: Sequence[str]) -> list[str]:
-    """Masks the codes of gift cards, each where one quoted text of a row contains it."""
+    """Masks the codes of gift cards, in each quoted part of a row separately."""
     parts = [text.split('"') for text in texts]
     kept = iter(mask_gift_card_codes(pa.array(chain.from_iterable(parts), TEXT)).to_pylist())
     return ['"'.join(islice(kept, len(quoted))) for quoted in parts]
 
 
 def _numbers_stated_in(text: str, kind: str) -> Iterator[str]:
-    """Yields the E.164 of numbers that a rejected row's own fields state as the victim's."""
+    """Yields the numbers, in E.164, that a rejected row's fields state as the victim's."""
     region = _victim_country(text)
     written: Iterable[str] = ()
     if kind == RecordKind.COMPLAINT:
@@ -262,7 +266,7 @@ def _with_victim_role(text: str) -> Iterator[str]:
 
 
 def _with_victim_role_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yields the objects of a complaint that have the role `victim`."""
+    """Yields the start and end of each object with the role `victim` in a complaint."""
     for match in _VICTIM.finditer(text):
         opening = text.rfind("{", max(0, match.start() - _AROUND), match.start())
         closing = text.find("}", match.end(), match.end() + _AROUND)
@@ -274,7 +278,7 @@ def _victim_side(text: str) -> Iterator[str]:
     """Yields the numbers of a call that are or may be the victim's, as written."""
     sides = {match["side"].lower(): match["value"] for match in _SIDE.finditer(text)}
     direction = _DIRECTION.search(text)
-    # Where case is ignored a dotless i is an i: what is written so is nobody's side.
+    # Matching without case takes a dotless ı for an i. A side spelled so is no key of the dict.
     if sides and direction and sides.keys() <= SUSPECT_NUMBER_DIRECTIONS.keys():
         way = direction["way"].lower()
         yield from (
@@ -295,7 +299,7 @@ def _victim_country(text: str) -> str | None:
 def _victim_spans_in_narratives(
     texts: Sequence[str], kinds: Sequence[str]
 ) -> dict[int, list[VictimSpan]]:
-    """Returns, by row, what the words of each complaint call the victim's own."""
+    """Returns, by row, the spans that the words of a complaint call the victim's own."""
     pieces = [
         (row, begin, text[begin : begin + SEARCH_LIMIT])
         for row, (text, kind) in enumerate(zip(texts, kinds, strict=True))
@@ -317,9 +321,9 @@ def _victim_spans_in_narratives(
 
 
 def _victim_spans_in_fields(text: str, *, bad_id: bool = False) -> Iterator[VictimSpan]:
-    """Yields the values of fields that are named as the victim's, and of ids that are contacts.
+    """Yields the values of fields named as the victim's, and ids that are contacts.
 
-    `bad_id`: the row was rejected for such an id, which may be any cell of a row of CSV.
+    With `bad_id`, the row was rejected for such an id; then any cell of a CSV row may be it.
     """
     ids = [*_ID.finditer(text), *(_CELL.finditer(text) if bad_id and text[:1] != "{" else ())]
     contacts = [field for field in ids if _CONTACT_ID.search(field["value"])]
@@ -347,10 +351,10 @@ def _mask_header(written: str) -> str:
 
 
 def _victim_spans_in_columns(text: str, header: Sequence[str]) -> Iterator[VictimSpan]:
-    """Yields the cells of columns that are named as the victim's, and of ids that are contacts.
+    """Yields the cells of columns named as the victim's, and ids that are contacts.
 
-    So are the addresses of a row one of whose roles is the victim's. Missing or extra commas may
-    have moved a cell by as many columns: then every cell that it may be is taken.
+    If a role in the row is the victim's, all its addresses are yielded too. Missing or extra commas
+    may have moved the cells; then every cell that may belong to such a column is yielded.
     """
     named, ids, orgs, roles, emails = (
         [place for place, name in enumerate(header) if column.fullmatch(name)]
@@ -375,7 +379,7 @@ def _victim_spans_in_columns(text: str, header: Sequence[str]) -> Iterator[Victi
 
 
 def _possible_cells(columns: Sequence[int], moved: int) -> set[int]:
-    """Returns the places that columns' cells may have in a row with `moved` cells too many."""
+    """Returns the possible places of columns' cells in a row with `moved` extra cells."""
     first, last = min(moved, 0), max(moved, 0)
     return {
         place for column in columns for place in range(max(column + first, 0), column + last + 1)
@@ -383,12 +387,12 @@ def _possible_cells(columns: Sequence[int], moved: int) -> set[int]:
 
 
 def _entity_of(value: str) -> str:
-    """Returns a field's value as the entity that is looked for in the rest of its row."""
+    """Returns the entity to search for in the rest of the row, for a field's value."""
     return f"email:{value.lower()}" if "@" in value else value
 
 
 def _mask_escaped(written: str, plain: Reading, masked: str) -> str:
-    """Masks in the written text all that was masked in the text without escapes."""
+    """Masks, in the text as written, the parts that are masked in the text without escapes."""
     if len(masked) == len(written):
         return masked
     ends = (*plain.places[1:], len(written))
