@@ -1,11 +1,12 @@
-"""Finds the identifiers of a victim in text, in any form in which they are written.
+"""Finds the identifiers of a victim in text, however they are written.
 
-Identifiers come in as E.164 numbers, entity ids, or numbers as written, and become patterns:
-digits, or letters and digits, without any prefix or punctuation. `find_identifiers` ignores
-whatever stands between the characters of a pattern. A false match masks a few characters too many;
-a missed one leaks a victim's number. `RowPatterns` rules most texts out by their digits.
-`complaint_numbers` and `call_readings` normalize the numbers of records; from them follow those
-that are or may be the victim's. Reports use all of it, whose workers load no Beam.
+Identifiers come in as E.164 numbers, entity ids, or numbers as written. They become patterns:
+digits, or letters and digits, without prefix or punctuation. `find_identifiers` ignores punctuation
+between the characters of a pattern. It prefers false matches, which mask a few characters too many,
+to missed matches, which leak a victim's number. `RowPatterns` rules most texts out by their digits.
+
+`complaint_numbers` and `call_readings` normalize the numbers of records; `own_numbers` and
+`victim_sides` choose the victim's. Reports use this module too, so it does not load Beam.
 """
 
 from __future__ import annotations
@@ -38,32 +39,35 @@ CALL_ROLES = {
     "called_number": {Direction.INBOUND: Role.VICTIM, Direction.OUTBOUND: Role.CALLBACK},
     "diverted_from": {Direction.INBOUND: Role.VICTIM, Direction.OUTBOUND: Role.MENTIONED},
 }
-"""The role of each number of a call, by direction. What a victim dialed and another number
-answered may be a bank's line that malware on the victim's phone diverts: it is only mentioned."""
+"""The role of each number of a call, by direction.
+
+A diverted outbound call may be malware on the victim's phone that diverts calls to a bank. So the
+number that the victim dialed is only mentioned.
+"""
 
 MIN_IDENTIFIER_LENGTH = 6
-"""Characters of the shortest identifier that is looked for outside its own field."""
+"""Length of the shortest identifier that is searched for outside its own field, in characters."""
 
 _ENDINGS = 10**MIN_IDENTIFIER_LENGTH
-"""Count of the numbers that may be the last digits of an identifier."""
+"""Number of possible endings: the last `MIN_IDENTIFIER_LENGTH` digits of an identifier."""
 
 _WIDEST_GAP = 12
-"""Characters between two digits of one written number: 'dash', brackets, '&amp;#0052;'."""
+"""Most characters between two digits of a number: 'dash', brackets, '&amp;#0052;'."""
 
 _WIDEST_GAP_IN_WORDS = 6
-"""Characters between two letters of one written identifier: an IBAN's blanks, '[.]'."""
+"""Most characters between two letters of an identifier: an IBAN's blanks, '[.]'."""
 
 _WIDEST_GAP_SPOKEN = 24
-"""The same where signs in words, in escapes or in tags went: ' underscore ', '%5B.%5D'."""
+"""Most such characters where words, escapes or tags stand for signs: ' underscore ', '%5B.%5D'."""
 
 _WIDEST_GAP_OF_WORDS = 60
-"""The same between the beginnings of two words that stand for digits."""
+"""Most characters between the beginnings of two words that stand for digits."""
 
 _APART = 4
-"""Characters between a local number and the digits before or after it."""
+"""Least distance of a local number from digits before or after it, in characters."""
 
 _LONGEST_SPELLED = 40
-"""Characters of a number that is spelled, '1-800-FLOWERS', looked for as it was written."""
+"""Most characters of a number with letters, '1-800-FLOWERS', that is searched for as written."""
 
 _LOCAL_DIGITS = 7
 """Digits of a North American subscriber number written without its area code."""
@@ -77,24 +81,24 @@ _SIGN_WORDS = re.compile(
 _GLUED_AT, _GLUED_DOT = ("", "at", "arroba", "arobase"), ("", "dot", "punto", "punkt", "point")
 
 _DIGITS, _WORDS = re.compile(r"\d+"), re.compile(r"[^\W_]+")
-"""Parts of a text that are read: digits, or letters and digits."""
+"""Parts of a text that are compared with patterns: digits, or letters and digits."""
 
 _NAME_OF_ONE = re.compile(r"(?=\D*\d)(?=\d*\D)\w{8,64}")
-"""Letters and digits that are no word."""
+"""A name of letters and digits that few people share."""
 
 _SPELLED = re.compile(r"\d{3}.*[^\W\d_]{3}")
 
 _ID = rf"(?:^|:)\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
 
 _AS_WRITTEN = rf"^\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
-"""RE2: an identifier, or a number as written, that ends in the same digits in every form."""
+"""RE2: a number as written that ends in the same digits in all forms; `_ID`: such an identifier."""
 
 _HIDES_DIGITS = rf"[^\x00-\x7f]|[%&]|(?-i:{TOKEN_HINT})|{DIGIT_WORDS_HINT}"
 """RE2: signs in a value that may stand for digits."""
 
 
 class Pattern(NamedTuple):
-    """Digits, or lower-case letters and digits; `alone`: not as a part of a longer number."""
+    """Digits, or lower-case letters and digits. With `alone`, not as part of a longer number."""
 
     text: str
     alone: bool = False
@@ -104,7 +108,7 @@ Patterns = frozenset[Pattern]
 
 
 class RowIdentifiers(NamedTuple):
-    """Victims' identifiers: the row of each, ascending, and E.164, an entity id, or as written."""
+    """Victims' identifiers (E.164, entity ids, or as written) and their rows, ascending."""
 
     rows: Array
     identifiers: pa.Array
@@ -114,7 +118,7 @@ NO_IDENTIFIERS = RowIdentifiers(np.zeros(0, np.int64), pa.array([], TEXT))
 
 
 def merge_row_identifiers(*parts: RowIdentifiers) -> RowIdentifiers:
-    """Merges identifiers; those of one row stay in the order of the parts."""
+    """Merges identifiers by row; within a row they keep the order of the parts."""
     rows = np.concatenate([part.rows for part in parts])
     order = np.argsort(rows, kind="stable")
     identifiers = pa.concat_arrays([part.identifiers for part in parts])
@@ -122,7 +126,7 @@ def merge_row_identifiers(*parts: RowIdentifiers) -> RowIdentifiers:
 
 
 def identifier_patterns(identifiers: Iterable[str], as_written: Iterable[str] = ()) -> Patterns:
-    """Returns what to look for.
+    """Returns the patterns of identifiers.
 
     `identifiers` are E.164 numbers or entity ids, `as_written` numbers that could not be read.
     """
@@ -142,7 +146,7 @@ def identifier_patterns(identifiers: Iterable[str], as_written: Iterable[str] = 
 
 
 def find_identifiers(text: str, patterns: Patterns) -> Iterator[Span]:
-    """Yields start and end, in code points, of every place where a pattern is written."""
+    """Yields start and end, in characters, of every occurrence of a pattern."""
     forms = plain_forms(text)
     numbers, words = _digits_and_words(patterns)
     every = [_find_among(form, _DIGITS, _WIDEST_GAP, numbers) for form in forms] if numbers else []
@@ -153,18 +157,18 @@ def find_identifiers(text: str, patterns: Patterns) -> Iterator[Span]:
 
 @lru_cache(maxsize=1 << 10)
 def _digits_and_words(patterns: Patterns) -> tuple[Patterns, Patterns]:
-    """Returns the patterns of digits alone, and those with letters."""
+    """Returns the patterns of digits only, and the patterns with letters."""
     digits = frozenset(pattern for pattern in patterns if pattern.text.isdecimal())
     return digits, patterns - digits
 
 
 def find_in_digits(digits: str, places: list[int], numbers: Patterns) -> Iterator[Span]:
-    """Yields the same of patterns of digits, given all digits of a text and the place of each."""
+    """Yields the span of each pattern of digits, given all digits of a text and their places."""
     yield from _Characters(digits, places, _WIDEST_GAP).find(numbers)
 
 
 def find_in_words(text: str, numbers: Patterns) -> Iterator[Span]:
-    """Yields the same where words stand for the digits: whole words, from the first to the last."""
+    """Yields the span of each pattern whose digits are written as words, from word to word."""
     for words in read_digits(text):
         ends = {word.start: word.end for word in words}
         places = [word.start for word in words for _ in word.digits]
@@ -174,10 +178,10 @@ def find_in_words(text: str, numbers: Patterns) -> Iterator[Span]:
 
 
 class RowPatterns:
-    """The patterns of identifiers, and of numbers as `written`, that are looked for in each row.
+    """The patterns of identifiers, and of numbers as `written`, to search for in each row.
 
-    They are made when a text may contain one, and most do not: nearly all identifiers are phone
-    numbers, which end in the same digits in every form, so texts without these are skipped.
+    Nearly all identifiers are phone numbers, which end in the same digits in every form. Texts
+    without such an ending are skipped, so the patterns of most rows are never made.
     """
 
     def __init__(self, identifiers: RowIdentifiers, written: RowIdentifiers) -> None:
@@ -203,7 +207,7 @@ class RowPatterns:
         self._endings = np.unique(np.concatenate(endings))
 
     def patterns(self, row: int) -> tuple[Patterns, Patterns, Patterns]:
-        """Returns what is looked for in a row: digits, forms with letters, and these with names."""
+        """Returns a row's patterns: of digits, with letters, and with letters or account names."""
         if row not in self._patterns:
             identifiers, written = (_of_row(part, row) for part in self._parts)
             digits, words = _digits_and_words(identifier_patterns(identifiers, written))
@@ -211,7 +215,7 @@ class RowPatterns:
         return self._patterns[row]
 
     def may_be_in(self, digits: pa.Array, rows: Array) -> Array:
-        """Tells which digits contain the last ones of a number that is looked for in their row."""
+        """Tells which texts of digits contain the ending of a number wanted in their row."""
         offsets, data = string_buffers(digits)
         text = np.repeat(np.arange(len(digits)), np.diff(offsets))
         count = max(0, len(data) + 1 - MIN_IDENTIFIER_LENGTH)
@@ -241,7 +245,7 @@ class RowPatterns:
 
 
 def _contains(value: str, numbers: Patterns, words: Patterns) -> bool:
-    """Tells whether a pattern of digits or with letters is contained in a canonical value."""
+    """Tells whether a canonical value contains a pattern of digits or with letters."""
     if value[:1] == "+" and value[1:].isdecimal():
         return any(pattern.text in value and not pattern.alone for pattern in numbers | words)
     return any(find_identifiers(value, numbers | words)) or any(find_in_words(value, numbers))
@@ -254,7 +258,7 @@ def _of_row(part: RowIdentifiers, row: int) -> list[str]:
 
 
 def plain_country_code(e164: str) -> str | None:
-    """Returns the country code of an E.164 number, if it is one of `plain_country_codes`."""
+    """Returns the country code of an E.164 number if it is in `plain_country_codes`."""
     for length in (1, 2, 3):
         code = e164[1 : 1 + length]
         if code in plain_country_codes():
@@ -264,9 +268,9 @@ def plain_country_code(e164: str) -> str | None:
 
 @cache
 def plain_country_codes() -> frozenset[str]:
-    """Returns the country codes whose national formats add no digits but a prefix to a number.
+    """Returns the country codes whose national formats only add a prefix to a number.
 
-    Argentina's add 15, for one.
+    Argentina's formats, for example, insert 15.
     """
     codes = set()
     for code, regions in pn.COUNTRY_CODE_TO_REGION_CODE.items():
@@ -278,13 +282,13 @@ def plain_country_codes() -> frozenset[str]:
 
 
 def account_names(identifiers: Iterable[str]) -> Patterns:
-    """Returns the names before the sign of addresses, where they are like no other's."""
+    """Returns the names before the @ of addresses that mix letters and digits, as few others do."""
     names = (_compact(name.rpartition(":")[2].rpartition("@")[0]) for name in identifiers)
     return frozenset(Pattern(name) for name in names if _NAME_OF_ONE.fullmatch(name))
 
 
 def _glued_addresses(value: str) -> Iterator[str]:
-    """Yields an address with words for its signs that nothing parts: 'janeATwebDOTde'."""
+    """Yields the forms of an address with words for its signs and no blanks: 'janeATwebDOTde'."""
     local, sign, host = value.rpartition("@")
     if sign:
         names, labels = ([*map(_compact, part.split("."))] for part in (local, host))
@@ -299,11 +303,12 @@ def _number_patterns(written: str) -> tuple[Pattern, ...]:
 
 
 def _patterns_of_number(written: str) -> Iterator[Pattern]:
-    """Yields the digits by which a number is recognized, whatever prefix goes before them.
+    """Yields the digits by which a number is recognized after any prefix.
 
-    The national significant number; the national form, which in some plans has digits of its own
-    (Argentine mobiles); a North American number also without its area code. Where it is not
-    international, its digits but leading zeros.
+    - An international number: the national significant number, and the national form if it has
+      other digits (Argentine mobiles).
+    - A North American number: also the number without its area code.
+    - Any other number: its digits without leading zeros.
     """
     if written[:1] == "+" and written[1:].isdecimal() and (code := plain_country_code(written)):
         national = written[1 + len(code) :]
@@ -324,14 +329,14 @@ def _patterns_of_number(written: str) -> Iterator[Pattern]:
 
 
 class _Characters(NamedTuple):
-    """The characters of a text that count, their places, and how far apart they may be."""
+    """The compared characters of a text, their places, and the widest gap between them."""
 
     text: str
     places: list[int]
     widest: int
 
     def find(self, patterns: Patterns) -> Iterator[Span]:
-        """Yields where patterns are."""
+        """Yields the spans of patterns."""
         places = self.places
         gaps: list[int] = []
         for pattern in patterns:
@@ -352,7 +357,7 @@ class _Characters(NamedTuple):
         return [*accumulate(wide, initial=0)]
 
     def _is_apart(self, first: int, last: int) -> bool:
-        """Tells whether a short number is no part of a longer one."""
+        """Tells whether a short number stands apart from other digits."""
         places = self.places
         before = first == 0 or places[first] - places[first - 1] > _APART
         after = last + 1 == len(places) or places[last + 1] - places[last] > _APART
@@ -360,7 +365,7 @@ class _Characters(NamedTuple):
 
 
 def _find_among(low: str, read: re.Pattern[str], widest: int, patterns: Patterns) -> Iterator[Span]:
-    """Yields where patterns are in what is read of a text made by `plain_in_place`."""
+    """Yields the spans of patterns in the parts of a plain text that `read` matches."""
     characters = "".join(read.findall(low))
     if any(pattern.text in characters for pattern in patterns):
         places = [place for part in read.finditer(low) for place in range(*part.span())]
@@ -368,7 +373,7 @@ def _find_among(low: str, read: re.Pattern[str], widest: int, patterns: Patterns
 
 
 def _words(plain: str, *decoded: str) -> Iterator[tuple[str, int]]:
-    """Yields a plain text, also without the signs it says or encodes, and how wide gaps may be."""
+    """Yields a plain text, perhaps again with spelled signs blanked, and the widest gap in each."""
     yield plain, _WIDEST_GAP_IN_WORDS
     written = _SIGN_WORDS.sub(lambda word: " " * len(word[0]), (plain, *decoded)[-1])
     if written != plain:
@@ -433,14 +438,14 @@ def call_readings(batch: pa.RecordBatch) -> CallReadings:
 
 
 def e164_columns(readings: CallReadings) -> dict[str, pa.Array]:
-    """Returns the numbers of calls as read, by the column of their record."""
+    """Returns the numbers of calls as read, by column."""
     return {name: pc.struct_field(read, "e164") for name, read in readings.items()}
 
 
 def victim_sides(batch: pa.RecordBatch, e164: Mapping[str, pa.Array]) -> RowIdentifiers:
     """Returns the numbers of calls that are the victim's or, without a direction, may be.
 
-    `e164` are their numbers as read, by column.
+    `e164` has the calls' numbers as read, by column.
     """
     rows = pa.array(np.arange(len(batch)))
     both: list[RowIdentifiers] = []

@@ -1,10 +1,9 @@
 """Finds victims' numbers in text that no step read as a number: web addresses, brands, broken rows.
 
-The index also has the hashes of their addresses.
-
-A number that one record states as the victim's own must be in no output. Where another record names
-it as a phone number, its entity id is compared. Elsewhere the digits of the text are, alone and
-joined to close ones: by hash, with every format in which any country dials the number.
+A number that a record states as the victim's own must be in no output. If another record names it
+as a phone number, its entity id is compared. In other text, runs of digits and joined close runs
+are compared by hash with every format in which any country dials the number. The index also has the
+hashes of victims' e-mail addresses.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ from transforms.victims import identifier_matcher
 from transforms.victims.record_texts import MAX_DIGITS, MIN_DIGITS, candidate_digits, find_digits
 
 _FEW_HASHES = 1 << 16
-"""Hashes that wait before they are sorted in, at least."""
+"""Least number of waiting hashes before they are sorted in."""
 
 NOBODY_NAMED = -1
-"""Stands for a reporter who is not named; hashes are not negative."""
+"""Stands for an unnamed reporter; hashes are not negative."""
 
 _PHONE, _EMAIL = f"{EntityKind.PHONE}:", f"{EntityKind.EMAIL}:"
 
@@ -53,11 +52,11 @@ NO_NUMBERS, _NO_CLAIMS = np.empty(0, np.int64), np.empty((2, 0), np.int64)
 
 
 def hash_dial_formats(rows: pa.RecordBatch) -> Array:
-    """Returns the sorted, distinct hashes of all dial formats of a batch's phone numbers.
+    """Returns the sorted, distinct hashes of a batch's phone numbers and e-mail addresses.
 
-    The numbers are those in its column `entity_id`. The number itself, with its plus, is among
-    the formats: digits that merely look like another country's number are not it. Of the e-mail
-    addresses there the ids are hashed.
+    The column `entity_id` is read. A phone number is hashed in all its dial formats. E.164 with its
+    plus is among them, so that equal digits of another country's number differ from it. An e-mail
+    address is hashed as an id.
     """
     ids = pc.unique(rows["entity_id"])
     _, formats = _dial_formats_by_row(ids.filter(pc.starts_with(ids, _PHONE)))
@@ -66,10 +65,11 @@ def hash_dial_formats(rows: pa.RecordBatch) -> Array:
 
 
 def hash_claims(rows: pa.RecordBatch) -> Array:
-    """Returns who calls a phone number a victim's: a row of hashes, and one of reporters.
+    """Returns the reporters who call a phone number a victim's: a row of hashes, a row of
+    reporters.
 
-    Sorted by the `hash_dial_formats` of the numbers, each pair once; `NOBODY_NAMED` stands for a
-    reporter that is null. The batch has STATED_NUMBER rows.
+    The pairs are distinct and sorted by the hash of a dial format. `NOBODY_NAMED` stands for a null
+    reporter. The batch has STATED_NUMBER rows.
     """
     row, formats = _dial_formats_by_row(rows["entity_id"])
     who = pc.fill_null(rows["reporter"], NOBODY_NAMED).to_numpy()
@@ -77,9 +77,10 @@ def hash_claims(rows: pa.RecordBatch) -> Array:
 
 
 def who_claims(hashes: Array, claims: Array) -> tuple[Array, Array]:
-    """Finds who calls the numbers, or digits, with some hashes a victim's, by `hash_claims`.
+    """Finds the reporters who call numbers, given by hash, a victim's.
 
-    Returns places among the hashes, some more than once, and the reporter of each.
+    `claims` are made by `hash_claims`. Returns places among the hashes, repeated for each reporter,
+    and the reporters.
     """
     first, end = (np.searchsorted(claims[0], hashes, side=side) for side in ("left", "right"))
     return np.repeat(np.arange(len(hashes)), end - first), claims[1][
@@ -93,9 +94,9 @@ def are_victims_numbers(e164: pa.Array, own: Array) -> Array:
 
 
 def find_victim_digits(texts: pa.Array, own: Array) -> identifier_matcher.RowIdentifiers:
-    """Returns the digits in texts, strings or null, that are a victim's number as dialed, by row.
+    """Returns, by row, the digits in texts that are a victim's number as dialed.
 
-    `own` are the numbers of victims, made by `hash_dial_formats`.
+    `texts` are strings or null; `own` are the victims' numbers, made by `hash_dial_formats`.
     """
     if not len(own):
         return identifier_matcher.NO_IDENTIFIERS
@@ -103,7 +104,7 @@ def find_victim_digits(texts: pa.Array, own: Array) -> identifier_matcher.RowIde
 
 
 def find_victim_numbers(texts: pa.Array, own: Array) -> dict[int, list[tuple[int, int]]]:
-    """Returns where these digits stand, by row: start and end, in code points."""
+    """Returns, by row, the start and end of victims' numbers in texts, in characters."""
     spans: dict[int, list[tuple[int, int]]] = {}
     rows, digits = find_victim_digits(texts, own)
     written = texts.take(rows).to_pylist()
@@ -117,7 +118,7 @@ def find_victim_numbers(texts: pa.Array, own: Array) -> dict[int, list[tuple[int
 def victim_digits_among(
     rows: Array, digits: pa.Array, own: Array
 ) -> identifier_matcher.RowIdentifiers:
-    """Returns those of the candidate digits of rows that are a victim's number, each once."""
+    """Returns the candidate digits of rows that are a victim's number, without repeats."""
     theirs = np.flatnonzero(sorted_lookup(own, hash_text(digits))[1])
     rows, digits = rows[theirs], digits.take(theirs)
     once, _ = distinct_rows([pa.array(rows), digits])
@@ -127,9 +128,9 @@ def victim_digits_among(
 
 
 def dial_formats(e164: str) -> list[str]:
-    """Returns the digits with which one number is dialed, at home and from abroad, and itself.
+    """Returns a number, and the digits to dial it at home and from abroad.
 
-    It is alone where a number with a plus, as somebody wrote it, has no country code.
+    Without a valid country code, only the number is returned.
     """
     code = identifier_matcher.plain_country_code(e164)
     if code:
@@ -149,14 +150,14 @@ def dial_formats(e164: str) -> list[str]:
 
 
 _Waiting = tuple[Array, list[Array], int]
-"""Hashes sorted, those that came since, and how many these are."""
+"""The sorted hashes, the arrays that wait, and the number of waiting hashes."""
 
 
 class UnionOfHashes(beam.CombineFn):
-    """Merges arrays of hashes, or of pairs in two rows, into one, sorted and distinct.
+    """Merges arrays of hashes, or of pairs in two rows, into a sorted array without repeats.
 
-    Arrays wait until they are as many as the sorted ones: merged one by one, they would take
-    quadratic time.
+    Arrays wait until they have more hashes than the sorted array. Merging each separately would
+    take quadratic time.
     """
 
     def __init__(self, few: int = _FEW_HASHES, *, pairs: bool = False) -> None:
@@ -168,7 +169,7 @@ class UnionOfHashes(beam.CombineFn):
         return self.none, [], 0
 
     def add_input(self, accumulator: _Waiting, more: Array) -> _Waiting:
-        """Adds an array, and merges those that wait when they are many."""
+        """Adds an array, and merges the waiting arrays if they are many."""
         known, waiting, count = accumulator
         waiting.append(more)
         count += more.shape[-1]
@@ -191,7 +192,7 @@ class UnionOfHashes(beam.CombineFn):
 class VictimNumbers(beam.PTransform):
     """Collects the sorted `hash_dial_formats` of all batches with an `entity_id`, 8 bytes each.
 
-    `start` has one element a window, so that a window without victims has an (empty) array too.
+    `start` has an element for each window, so that a window without victims has an empty array.
     """
 
     start: beam.PCollection
@@ -215,7 +216,7 @@ class VictimClaims(VictimNumbers):
 
 
 def _sorted_unique(hashes: Array) -> Array:
-    """Sorts hashes, or pairs of them and of reporters, and drops repeats."""
+    """Sorts hashes, or pairs of hashes and reporters, and drops repeats."""
     if hashes.ndim == 2:
         pairs = hashes[:, stable_order(*hashes)]
         return np.ascontiguousarray(pairs[:, group_changes(*pairs)])
@@ -223,7 +224,7 @@ def _sorted_unique(hashes: Array) -> Array:
 
 
 def _dial_formats_by_row(entity_ids: pa.Array) -> tuple[Array, pa.Array]:
-    """Returns the `dial_formats` of phone numbers' ids, and the row that each is of."""
+    """Returns the `dial_formats` of phone numbers' ids, and the row of each format."""
     numbers = pc.utf8_slice_codeunits(entity_ids, len(_PHONE), None).to_pylist()
     formats = [dial_formats(number) for number in numbers]
     rows = np.repeat(np.arange(len(formats)), [len(listed) for listed in formats])
@@ -232,6 +233,6 @@ def _dial_formats_by_row(entity_ids: pa.Array) -> tuple[Array, pa.Array]:
 
 @cache
 def trunk_prefix(code: str) -> str:
-    """Returns the prefix before a national number of a country code, empty for none."""
+    """Returns the prefix before national numbers of a country code, or an empty text."""
     region = pn.region_code_for_country_code(int(code))
     return pn.ndd_prefix_for_region(region, True) or ""

@@ -1,12 +1,12 @@
-"""Takes the texts of records apart, and finds the digits and hidden addresses in them.
+"""Finds the digits and obfuscated addresses in the texts of records.
 
 Victims' numbers and addresses are later looked up among these.
 
-A text is read in several forms. The first is as it is written, with the digits of any script in
-ASCII; the second has compatible characters (NFKC) replaced. Both are read again with web escapes
+A text is read in several forms. The first is the text as written, with the digits of any script in
+ASCII. The second has compatible characters (NFKC) replaced. Both are read again with web escapes
 decoded and tokens opened (`decode.readings`). Words for digits give two more forms
-(`decode.number_words`). A run of digits keeps its place in the written text, and what parts it.
-`decode.addresses` reads addresses whose signs are said or hidden.
+(`decode.number_words`). A run of digits keeps its place in the written text, and how it joins the
+run before it. `decode.addresses` reads addresses whose signs are spelled out or obfuscated.
 """
 
 from __future__ import annotations
@@ -43,46 +43,47 @@ from transforms.values import true_mask
 from transforms.victims.identifier_matcher import MIN_IDENTIFIER_LENGTH
 
 MIN_DIGITS = 7
-"""Digits of the shortest dial format that is looked for: fewer are an amount or a year."""
+"""Digits of the shortest dial format that is searched for; fewer may be an amount or a year."""
 
 MAX_DIGITS = 18
 """Digits of the longest format: 15 (E.164) after an international prefix."""
 
 FORMS = OPENED + 3
-"""Forms of a text, at most."""
+"""Most forms of a text."""
 
 TOUCHES, CLOSE, APART = range(3)
-"""A run of digits and the one before it: one as they are read; close to each other; not so."""
+"""How a run of digits joins the run before it: they are read as one; close; or apart."""
 
 PLAIN = r"\x00-\xb1\xb4-\xb8\xba\xbb\xbf-\x{65f}\x{2010}-\x{2027}\x{2030}-\x{205e}\x{20a0}-\x{20cf}"
-"""RE2: characters that are no digits but those of ASCII, and that NFKC makes none of."""
+"""RE2: characters without digits of other scripts, and without any that NFKC turns into digits."""
 
 _MAX_PIECES = 6
-"""Runs of digits that a number is written in; one of more is the beginning or end of its chain.
+"""Most runs of a number in the middle of a chain of close runs.
 
-So a list of digits holds few candidates, and a number may be written digit by digit.
+A number of more runs must begin or end its chain. So a list of digits gives few candidates, and a
+number may still be written digit by digit.
 """
 
 _GAP = 5
-"""Characters between two close runs, none of them a letter."""
+"""Most characters between two close runs; none of them is a letter."""
 
 _RUN = re.compile(r"\d+", re.ASCII)
 
 _CLOSE = re.compile(rf"[\W_]{{1,{_GAP}}}", re.ASCII)
 
 _MAX_BESIDE = 2
-"""Words for digits beside a number that are no part of it: 'eight one five ... four one day'."""
+"""Most words for digits next to a number but not part of it: 'eight one five ... four one day'."""
 
 _ODD = rf"[^{PLAIN}]|{WEB_ESCAPE}"
-"""RE2: without a match of this, a text has one form, but for what words stand for."""
+"""RE2: a text without a match has a single form, apart from words for digits."""
 
 _ODD_OR_WORDS = rf"{_ODD}|{DIGIT_WORDS_HINT}"
 
 
 class RecordTexts(NamedTuple):
-    """The texts of some fields of records, field by field, and the row of the record of each.
+    """The texts of some fields of records, field by field, and the record's row of each.
 
-    `parts` names the field, and the part of its structs, of so many texts in a row.
+    Each item of `parts` names a field, the part of its structs, and the number of its texts.
     """
 
     rows: Array
@@ -90,7 +91,7 @@ class RecordTexts(NamedTuple):
     parts: list[tuple[str, str | None, int]]
 
     def of_field(self, name: str, part: str | None = None) -> Array:
-        """Returns the texts of one field, of a part of its structs if it has any."""
+        """Returns the texts of a field, or of a part of its structs."""
         first = 0
         for *field, count in self.parts:
             if field == [name, part]:
@@ -101,10 +102,10 @@ class RecordTexts(NamedTuple):
     def to_column(
         self, places: Array, columns: Iterable[Array | pa.Array], kind: pa.ListType, count: int
     ) -> pa.ListArray:
-        """Makes a column of a list type, of `count` records, of what is in the texts at `places`.
+        """Makes a list column, for `count` records, of items in the texts at `places`.
 
-        `columns` are the fields of its structs but for the first: the text's number among those of
-        its record.
+        The first field of each struct is the text's number within its record; `columns` are the
+        other fields.
         """
         by_row, firsts = self._by_row(count)
         number = np.empty(len(by_row), np.int64)
@@ -112,20 +113,20 @@ class RecordTexts(NamedTuple):
         return list_column(self.rows[places], (number[places], *columns), kind, count)
 
     def of_column(self, column: pa.ListArray) -> tuple[Array, pa.StructArray]:
-        """Returns what `to_column` was given: the text of each, and all fields."""
+        """Returns the arguments of `to_column`: the text of each item, and all fields."""
         by_row, firsts = self._by_row(len(column))
         items = list_items(column)
         number = items.field("text").to_numpy(zero_copy_only=False)
         return by_row[firsts[np.array(items.rows, np.int64)] + number], items.values
 
     def _by_row(self, count: int) -> tuple[Array, Array]:
-        """Returns the texts by record, and where the first of each record is."""
+        """Returns the texts ordered by record, and the place of each record's first text."""
         by_row = np.argsort(self.rows, kind="stable")
         return by_row, np.searchsorted(self.rows[by_row], np.arange(count))
 
 
 def record_texts(batch: pa.RecordBatch, names: Iterable[str]) -> RecordTexts:
-    """Returns the texts in some columns of text, or of lists of text or of structs with text."""
+    """Returns the texts in columns of text, of lists of text, or of lists of structs with text."""
     rows: list[Array] = []
     texts: list[pa.Array] = []
     parts: list[tuple[str, str | None, int]] = []
@@ -146,7 +147,7 @@ def record_texts(batch: pa.RecordBatch, names: Iterable[str]) -> RecordTexts:
 
 
 def columns_with_texts(batch: pa.RecordBatch, texts: RecordTexts) -> dict[str, pa.Array]:
-    """Returns the columns that the texts are of, with these texts."""
+    """Returns the columns of `texts`, filled with these texts."""
     columns: dict[str, pa.Array] = {}
     first = 0
     for name, part, count in texts.parts:
@@ -168,13 +169,13 @@ def columns_with_texts(batch: pa.RecordBatch, texts: RecordTexts) -> dict[str, p
 
 
 def lists_like(column: pa.Array, values: pa.Array, counts: Array) -> pa.ListArray:
-    """Makes a list column of the same type and nulls with other items, so many in each row."""
+    """Makes a list column with the type and nulls of `column`, and `counts` of `values` by row."""
     offsets = np.append(0, np.cumsum(counts))
     return pa.ListArray.from_arrays(offsets, values, type=column.type, mask=pc.is_null(column))
 
 
 class PossibleAddresses(NamedTuple):
-    """Addresses that texts may name: the text, start and end (code points), and the entity id."""
+    """Addresses that texts may name: the text, start and end in characters, and the entity id."""
 
     text: Array
     start: Array
@@ -185,7 +186,8 @@ class PossibleAddresses(NamedTuple):
 class DigitRuns(NamedTuple):
     """Runs of digits by text and form: `form` is `FORMS` times the text, plus the form's number.
 
-    `start` is the code point of the first digit in the text, `joint` one of TOUCHES, CLOSE, APART.
+    `start` is the place of the first digit in the text, in characters. `joint` is TOUCHES, CLOSE or
+    APART.
     """
 
     form: Array
@@ -200,9 +202,9 @@ class DigitRuns(NamedTuple):
 
 
 class DigitForm(NamedTuple):
-    """All digits of a text in one form, and the place and digits of its runs.
+    """All digits of a form of a text, and the place and digits of its runs.
 
-    `in_words`: words are read as digits.
+    With `in_words`, the digits are written as words.
     """
 
     text: int
@@ -216,7 +218,7 @@ class DigitForm(NamedTuple):
         return [place for start, digits in self.runs for place in range(start, start + len(digits))]
 
     def without(self, spans: Collection[Span]) -> DigitForm:
-        """Returns the digits that stand in no span."""
+        """Returns the digits outside the spans."""
         if not spans:
             return self
         kept = [
@@ -228,7 +230,7 @@ class DigitForm(NamedTuple):
 
 
 def find_addresses(texts: pa.Array) -> PossibleAddresses:
-    """Finds the addresses that strings or null may name in other signs or words than their own."""
+    """Finds the obfuscated or spelled-out addresses that texts, strings or null, may name."""
     by_row = find_by_row(texts, (ADDRESS_HINT,), possible_addresses)
     places = [(row, *address) for row, every in by_row.items() for address in dict.fromkeys(every)]
     *columns, addresses = zip(*places, strict=True) if places else ((), (), (), ())
@@ -244,14 +246,14 @@ def addresses_column(addresses: PossibleAddresses, texts: RecordTexts, count: in
 
 
 def digits_by_form(runs: DigitRuns) -> tuple[Array, pa.Array]:
-    """Returns the forms of runs, which are in their order, and all digits of each."""
+    """Returns the forms of runs, and all digits of each form; runs are ordered by form."""
     firsts = group_starts(runs.form)
     offsets, data = string_buffers(runs.digits)
     return runs.form[firsts], string_array(np.append(offsets[firsts], offsets[-1]), data)
 
 
 def digit_forms(runs: DigitRuns) -> list[DigitForm]:
-    """Returns the digits of runs, which are in the order of their forms."""
+    """Returns the form of each text in runs that are ordered by form."""
     parts = list(zip(runs.start.tolist(), runs.digits.to_pylist(), strict=True))
     bounds = pairwise([*group_starts(runs.form).tolist(), len(parts)])
     forms, digits = digits_by_form(runs)
@@ -270,7 +272,7 @@ def digits_column(runs: DigitRuns, texts: RecordTexts, count: int) -> pa.ListArr
 
 
 def digits_of_column(column: pa.ListArray, texts: RecordTexts) -> DigitRuns:
-    """Returns the runs that a column of DIGITS has, of the same texts."""
+    """Returns the runs in a column of DIGITS made from the same texts."""
     places, items = texts.of_column(column)
     form, start, joint = (
         pc.struct_field(items, name).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -282,7 +284,7 @@ def digits_of_column(column: pa.ListArray, texts: RecordTexts) -> DigitRuns:
 
 
 def find_digits(texts: pa.Array) -> DigitRuns:
-    """Finds the runs of digits in strings or null; forms with too few for a number have none."""
+    """Finds the runs of digits in strings or null; forms with too few digits are left out."""
     special = _rows_with(texts, _ODD_OR_WORDS)
     odd = special[_rows_with(texts.take(special), _ODD)]
     coded = _rows_with(texts, TOKEN_HINT)
@@ -305,10 +307,10 @@ def find_digits(texts: pa.Array) -> DigitRuns:
 
 
 def candidate_digits(runs: DigitRuns) -> tuple[Array, pa.Array]:
-    """Returns what may be a number: runs alone, and joined to those that closely follow.
+    """Returns possible numbers: single runs, and runs joined to close runs that follow.
 
-    Of each the text, and its digits: `MIN_DIGITS` to `MAX_DIGITS`. One of many pieces begins or
-    ends with the close runs that it is of.
+    For each, its text and its `MIN_DIGITS` to `MAX_DIGITS` digits are returned. A number of more
+    than `_MAX_PIECES` runs begins or ends its chain of close runs.
     """
     pieces = np.flatnonzero(runs.joint != TOUCHES)
     offsets, data = string_buffers(runs.digits)
@@ -338,7 +340,7 @@ def _rows_with(texts: pa.Array, pattern: str) -> Array:
 
 
 def _runs_of_plain(texts: pa.Array, rows: Array) -> DigitRuns:
-    """Finds the runs in some of the texts, which have one form."""
+    """Finds the runs in rows of texts that have a single form."""
     offsets, data = string_buffers(texts.take(rows))
     place = np.flatnonzero(data - ord("0") < len("0123456789"))
     counts = np.diff(np.searchsorted(place, offsets))
@@ -347,8 +349,8 @@ def _runs_of_plain(texts: pa.Array, rows: Array) -> DigitRuns:
     firsts = np.flatnonzero((np.diff(place, prepend=-2) > 1) | (np.diff(text, prepend=-1) > 0))
     text, starts = text[firsts], place[firsts]
     ends = np.append(0, place[np.append(firsts[1:], len(place))[: len(firsts)] - 1] + 1)
-    ends = ends[: len(firsts)]  # of the run before each
-    inner = np.flatnonzero((data & 0xC0) == 0x80)  # bytes that no character begins with
+    ends = ends[: len(firsts)]  # the end of the run before each run
+    inner = np.flatnonzero((data & 0xC0) == 0x80)  # continuation bytes of UTF-8
     before = (np.searchsorted(inner, bytes_) for bytes_ in (starts, ends, offsets[text]))
     start, behind, begin = map(np.subtract, (starts, ends, offsets[text]), before)
     gap = start - behind
@@ -365,7 +367,7 @@ _Run = tuple[int, int, str, int]
 
 
 def _runs_of_forms(texts: pa.Array, rows: Array, odd: Collection[int]) -> Iterator[_Run]:
-    """Yields the runs where words are read as digits, and of `odd` texts those in every form."""
+    """Yields the runs of words that stand for digits, and for `odd` texts the runs of all forms."""
     for row, text in zip(rows.tolist(), texts.take(rows).to_pylist(), strict=True):
         for form, reading in readings_of_digits(text) if row in odd else ():
             for run in _runs_of_form(*reading):
@@ -382,7 +384,7 @@ def _runs_of_forms(texts: pa.Array, rows: Array, odd: Collection[int]) -> Iterat
 
 
 def _runs_of_form(text: str, places: Sequence[int]) -> Iterator[tuple[int, str, int]]:
-    """Yields the start, the digits and the joint of runs; one whose places part is several."""
+    """Yields the start, digits and joint of runs; a run is split if its places are not adjacent."""
     runs = list(_RUN.finditer(text))
     if sum(run.end() - run.start() for run in runs) < MIN_IDENTIFIER_LENGTH:
         return

@@ -1,8 +1,8 @@
 """Collects the numbers that records state as the victim's own, and finds the evidence of them.
 
-That a number is a victim's own is a claim of the reporter who states it, even in a row that a later
-one replaced: it holds in all of that reporter's records, and is told of it in those of others. It
-is a claim, too, on an address or a name that contains such a number.
+A reporter claims that a number is a victim's own, perhaps in a row that was replaced later. The
+claim decides the role in all records of this reporter. For other reporters' records it is only kept
+as a claim. It also covers addresses and names that contain the number.
 """
 
 from __future__ import annotations
@@ -52,33 +52,32 @@ from transforms.victims.number_index import (
 STATED_NUMBER = pa.schema(
     [pa.field("entity_id", TEXT, nullable=False), pa.field("reporter", INTEGER)]
 )
-"""One victim's number, as `phone:` and E.164, and the hash of who states it.
+"""A victim's number, as `phone:` and E.164, and the hash of the reporter who states it.
 
-`reporter` is null for calls that no pseudonym and no rule gives a reporter, and for rejected rows.
+`reporter` is null for rejected rows, and for calls without a reporter by pseudonym or by rule.
 """
 
 CLAIM = pa.schema({"entity_id": TEXT, "reporter": INTEGER})
-"""An identifier, and a reporter who calls it, or a number in it, a victim's own."""
+"""An identifier, and a reporter who calls it or a number in it a victim's own."""
 
 CLAIMS = "claims"
 
 STATED_FIELDS = r"^(phone_numbers\[|called_number|calling_number|diverted_from)"
-"""RE2: fields in which the reporting organisation itself says whose number it is."""
+"""RE2: fields that say by themselves whose number they have."""
 
 _WORD_KINDS = (EntityKind.EMAIL, EntityKind.HANDLE, EntityKind.DOMAIN, EntityKind.URL)
-"""Kinds whose values people choose: the digits of a number in one are no accident."""
+"""Kinds whose values people choose, so that a number in a value is no accident."""
 
 _PHONE = "phone:"
 
 _RECORD = ("source_org", "record_kind", "record_id")
 
 _CHOSEN = rf"^(?:{'|'.join(_WORD_KINDS)}|account:upi):"
-"""RE2: their ids, and those of accounts whose names people choose, too; other accounts are numbers
-of their own."""
+"""RE2: ids of these kinds, and of accounts with chosen names. Other accounts are numbers."""
 
 
 Numbers = ComplaintNumbers | CallReadings
-"""The numbers of a batch of complaints, or of calls, as they were read."""
+"""The numbers of a batch of complaints or of calls, as read."""
 
 
 def read_numbers(batch: pa.RecordBatch, kind: RecordKind) -> Numbers:
@@ -94,7 +93,7 @@ def stated_victim_numbers(
 ) -> pa.RecordBatch:
     """Returns the victims' numbers that COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state.
 
-    `numbers` are theirs, where they have been read already.
+    `numbers` are the rows' numbers, if they have been read already.
     """
     stated = stated_by_row(batch, numbers or read_numbers(batch, kind))
     who = stating_reporters(batch, kind, rules).take(stated.rows)
@@ -104,7 +103,7 @@ def stated_victim_numbers(
 def stating_reporters(
     batch: pa.RecordBatch, kind: RecordKind, rules: SourceRules = NO_RULES
 ) -> pa.Array:
-    """Returns the hash of the reporter of each row, null where none is named."""
+    """Returns the hash of the reporter of each row, null without one."""
     if kind is RecordKind.COMPLAINT:
         org, victim = batch["source_org"], batch["victim_id"]
         keys = reporter_keys(org, victim, batch["received_at"], batch["complaint_id"], rules)
@@ -130,7 +129,7 @@ def stated_by_row(batch: pa.RecordBatch, numbers: Numbers) -> RowIdentifiers:
 
 
 def stated_numbers_batch(e164: pa.Array, who: pa.Array) -> pa.RecordBatch:
-    """Makes a `STATED_NUMBER` batch of numbers and reporters, each pair once."""
+    """Makes a STATED_NUMBER batch of distinct pairs of numbers and reporters."""
     ids = pc.binary_join_element_wise(_PHONE, e164, "")
     once = each_once(pa.table([ids, who], schema=STATED_NUMBER), STATED_NUMBER)
     once = once.sort_by([(name, "ascending") for name in STATED_NUMBER.names]).combine_chunks()
@@ -139,9 +138,9 @@ def stated_numbers_batch(e164: pa.Array, who: pa.Array) -> pa.RecordBatch:
 
 
 def contain_victims_number(entity_ids: pa.Array, own: Array) -> Array:
-    """Tells which ids without epochs are a victim's number, or contain one.
+    """Tells which ids without epochs are or contain a victim's number.
 
-    `own` are the numbers of victims, made by `number_index.hash_dial_formats`.
+    `own` are the victims' numbers, made by `number_index.hash_dial_formats`.
     """
     theirs = np.zeros(len(entity_ids), bool)
     numbers = np.flatnonzero(pc.starts_with(entity_ids, _PHONE))
@@ -155,10 +154,11 @@ def contain_victims_number(entity_ids: pa.Array, own: Array) -> Array:
 def assign_victim_roles(
     evidence: pa.RecordBatch, claims: Array
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Gives what a reporter calls a victim's own the victim's role in all records of that reporter.
+    """Gives identifiers that a reporter calls a victim's own this role in all the reporter's
+    records.
 
-    Not in those of a reporter who stands for many people: one of them says nothing for the others.
-    `claims` are the stated numbers of all victims, made by `number_index.hash_claims`.
+    A reporter key that stands for many people is excepted, since none of them speaks for the
+    others. `claims` are the stated numbers of all victims, made by `number_index.hash_claims`.
 
     Returns:
         The EVIDENCE rows, and a CLAIM row for each identifier in them and each reporter who calls
@@ -188,7 +188,7 @@ def assign_victim_roles(
 
 
 def _claims_on(entity_ids: pa.Array, claims: Array) -> tuple[Array, Array]:
-    """Returns the places of ids that are called a victim's, and by whom, each pair once."""
+    """Returns the distinct pairs of a place of an id and a reporter who calls it a victim's."""
     numbers = np.flatnonzero(pc.starts_with(entity_ids, _PHONE))
     e164 = pc.utf8_slice_codeunits(entity_ids.take(numbers), len(_PHONE))
     places, who = who_claims(hash_text(e164), claims)
@@ -204,7 +204,7 @@ def _no_claims() -> pa.RecordBatch:
 
 
 def chosen_names(entity_ids: pa.Array) -> tuple[Array, pa.Array]:
-    """Returns the rows of ids that people choose, and the text of each in which digits stand."""
+    """Returns the rows of ids that people choose, and the text of each to search for digits."""
     chosen = pc.match_substring_regex(entity_ids, _CHOSEN)
     rows = np.flatnonzero(true_mask(chosen))
     return rows, pc.replace_substring(entity_ids.take(rows), "_", "-")
@@ -213,10 +213,10 @@ def chosen_names(entity_ids: pa.Array) -> tuple[Array, pa.Array]:
 def hide_withheld_words(mentions: pa.Table, withheld: pa.Table) -> pa.Table:
     """Masks, in the `raw` text of mentions, identifiers that are withheld in the same record.
 
-    A link may carry the victim's address. Phone numbers are looked for by value, in all records.
+    A link may contain the victim's address. Phone numbers are left to a search of all records.
 
     Args:
-        mentions: With the columns of the key of a record.
+        mentions: Rows with the columns of a record's key.
         withheld: WITHHELD rows.
     """
     withheld = withheld.filter(pc.invert(pc.starts_with(withheld["entity_id"], _PHONE)))
@@ -244,7 +244,7 @@ def hide_withheld_words(mentions: pa.Table, withheld: pa.Table) -> pa.Table:
 class AssignVictimRoles(beam.PTransform):
     """Converts EVIDENCE batches to outputs MAIN (EVIDENCE) and CLAIMS (CLAIM).
 
-    `claims` is the side input that `number_index.VictimClaims` makes.
+    `claims` is the side input from `number_index.VictimClaims`.
     """
 
     claims: beam.pvalue.AsSingleton

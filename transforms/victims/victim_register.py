@@ -1,18 +1,18 @@
-"""The victim register: withheld identifiers as keyed hashes, which later runs refuse by.
+"""The victim register: withheld identifiers as keyed hashes, by which later runs refuse them.
 
-A run must know a victim's identifier again, also when today's records no longer say whose it is,
-and must not hold it. So it keeps HMAC-SHA256 of the canonical id under the organisation's own
-secret: who has the register alone can try all telephone numbers and learns nothing; who has the
-secret too can. An entry says how many reporters called the identifier a victim's.
+A run must recognize a victim's identifier, even if today's records do not say whose it is, without
+storing it. So the register keeps HMAC-SHA256 of the canonical id under the organisation's secret.
+The register without the secret reveals no number, even to an attacker who tries all. An entry says
+how many reporters called the identifier a victim's.
 
-Entries and files come in, with ids that are to be looked up. Out go the entries of a run, and the
-reporters behind each id. A number is found inside an address, a name or a link too: an entry of a
-number has a second hash, of the digits with which it is dialed in its own country. Other entries
-have one of their letters and digits alone, by which `transforms.write.exit_scan` finds them in a
-text; the numbers of papers that a run masked are entries of their own, for that search only.
+Entries, files and ids to look up come in. The entries of a run, and the reporters of each id, go
+out. An entry of a number has a second hash, of the digits dialed in its own country. It finds the
+number inside an address, a name or a link. Other entries have a second hash of their letters and
+digits, by which `transforms.write.exit_scan` finds them in a text. Document numbers that a run
+masked have entries only for that search.
 
-Records that were erased are known by keyed hashes too (`ErasureList`). An entry has those of the
-records that name its identifier, where they are few, so that it ends when all of them are erased.
+Erased records are known by keyed hashes too (`ErasureList`). If few records name an identifier, its
+entry has their hashes, and ends when all of them are erased.
 """
 
 from __future__ import annotations
@@ -65,57 +65,62 @@ from transforms.victims.stated_numbers import chosen_names
 REGISTER_CHANGE = pa.schema(
     [*(pa.field(column.name, column.type) for column in VICTIM_ENTRY), ("leaves", FLAG)]
 )
-"""An entry, or with `leaves` the end of one: only its `mac` counts then."""
+"""An entry. With `leaves` the entry of its `mac` ends, and the other columns do not count."""
 
 REGISTERED = pa.schema({"entity_id": pa.string(), "reporters": INTEGER})
-"""A bare id that is in the register, or has a number of it in it, and how many reporters called
-that a victim's."""
+"""A bare id that is in the register or contains a registered number, and its reporters' count."""
 
 NOT_REGISTERED = REGISTERED.empty_table()
 
 MOST_RECORDS = 16
-"""Records whose hashes an entry has: whose identifier is in more is not erased with one person."""
+"""Most records whose hashes an entry has. With more, it does not end by erasing one person."""
 
 LOOKED_UP = ("mac", "digits_mac", "kind", "reporters")
-"""Columns of an entry that a lookup needs."""
+"""Columns of an entry that a lookup compares."""
 
 _SINCE_ERASURES = "records"
-"""The column that registers of earlier runs lack."""
+"""A column that registers of older versions lack."""
 
 _PLACE_TIME = 21
-"""Characters of ACTIVITY's `place` before the key of its record: a time and a mark."""
+"""Length of the time and mark in ACTIVITY's `place`, before the record's key, in characters."""
 
 _PHONE = f"{EntityKind.PHONE}:"
 
 _IN_ONE_PIECE = (EntityKind.ACCOUNT, EntityKind.HANDLE, EntityKind.REMOTE, EntityKind.WALLET)
 
 _DIGITS = "digits:"
-"""Before national digits that are hashed, so that they are no entity id."""
+"""Prefix of national digits when hashed, so that they differ from an entity id."""
 
 TEXT = "text:"
-"""Before the letters and digits of any other value."""
+"""Prefix of the letters and digits of any other value when hashed."""
 
 PAPER_KIND = "paper"
-"""The kind of an entry that is no identifier: nothing that is looked up has it."""
+"""The kind of a document number's entry. No id that is looked up has it."""
 
 LEAST_TEXT = 6
-"""Letters and digits of a value that is looked for in texts, which has a digit or an @."""
+"""Least letters and digits of a value that is searched for in texts."""
 
 _HEAD_DIGITS = 16
-"""Hexadecimal digits of a hash that a lookup compares: 64 bits of a value that nobody can choose
-without the secret."""
+"""Hexadecimal digits of a hash that a lookup compares: 64 bits suffice, since choosing a hash needs
+the secret."""
 
 
 class RegisterError(ValueError):
-    """A file that is no victim register, or not the one that its run wrote; one line."""
+    """A file is no victim register, or not of the right key; the message is a single line."""
 
 
 @dataclass(frozen=True)
 class RegisterSource:
-    """The registers of one `key` that a run refuses by: `files`, and those of the run in `folder`.
+    """The registers, all under `key`, whose identifiers a run refuses.
 
-    A stream looks at the latter again at every tick, as that run may be replaced. `private` opens
-    sealed files. What rests on `erasures` alone is not kept.
+    Attributes:
+        key: The secret of the registers.
+        files: Files of registers.
+        folder: A run folder with a register. A stream reads it again at each tick, since the run
+        may
+            be replaced.
+        private: Opens sealed files.
+        erasures: Erased records. An entry that rests only on them is not kept.
     """
 
     key: RegisterKey
@@ -125,7 +130,7 @@ class RegisterSource:
     erasures: Erasures = field(default_factory=Erasures)
 
     def locate(self) -> tuple[str, ...]:
-        """Returns the files of all registers. Raises OSError where the run is not there."""
+        """Returns the files of all registers. Raises OSError if the run does not exist."""
         if self.folder is None:
             return self.files
         return (*self.files, *private_files(self.folder, read_manifest(self.folder), VICTIMS))
@@ -138,14 +143,14 @@ class Hashes(NamedTuple):
     reporters: Array
 
     def look_up(self, macs: pa.Array) -> Array:
-        """Returns the reporters of the entry of each hash, 0 where there is none."""
+        """Returns the number of reporters of each hash, 0 without an entry."""
         places, there = sorted_lookup(self.heads, _heads(macs))
         counts = np.zeros(len(macs), np.int64)
         counts[there] = self.reporters[places[there]]
         return counts
 
     def without(self, macs: pa.Array) -> Hashes:
-        """Returns the others."""
+        """Returns the hashes without those of `macs`."""
         kept = ~np.isin(self.heads, _heads(macs))
         return Hashes(self.heads[kept], self.reporters[kept])
 
@@ -154,7 +159,8 @@ class Hashes(NamedTuple):
 class VictimRegister:
     """The entries of registers for a lookup, 16 bytes each or 32 with national digits.
 
-    `ids` are of all entries, as `kinds` are; `digits` of the national digits of numbers.
+    `ids` has the hashes of all entries, `kinds` their kinds, `digits` the hashes of national
+    digits.
     """
 
     ids: Hashes
@@ -162,9 +168,9 @@ class VictimRegister:
     kinds: frozenset[str]
 
     def find(self, entity_ids: pa.Array, key: RegisterKey) -> pa.Table:
-        """Returns which ids are in the register, or have a number of it in them, as REGISTERED.
+        """Returns the ids that are in the register or contain a registered number, as REGISTERED.
 
-        They are distinct bare ids.
+        `entity_ids` are distinct bare ids.
         """
         counts = np.zeros(len(entity_ids), np.int64)
         if len(self.ids.heads):
@@ -188,7 +194,7 @@ class VictimRegister:
         return VictimRegister(self.ids.without(key.macs(gone)), digits, self.kinds)
 
     def reporters_of_digits(self, candidates: pa.Array, key: RegisterKey) -> Array:
-        """Returns the reporters of the number that is dialed with some digits, for each of them."""
+        """Returns, for each text of dialed digits, the number of reporters of that phone number."""
         distinct = candidates.dictionary_encode()
         texts = distinct.dictionary.to_pylist()
         counts = np.zeros(len(texts), np.int64)
@@ -201,7 +207,7 @@ class VictimRegister:
 
 
 def make_lookup(entries: Iterable[pa.RecordBatch]) -> VictimRegister:
-    """Makes a lookup of VICTIM_ENTRY batches, of which it needs `LOOKED_UP`."""
+    """Makes a lookup of VICTIM_ENTRY batches, which need only the columns `LOOKED_UP`."""
     ids: list[Hashes] = []
     digits: list[Hashes] = []
     kinds: set[str] = set()
@@ -217,15 +223,14 @@ def make_lookup(entries: Iterable[pa.RecordBatch]) -> VictimRegister:
 def register_changes(
     activity: pa.Table, owners: pa.Table, leaving: Iterable[str], key: RegisterKey
 ) -> pa.Table:
-    """Returns what the status of whole entities changes in the register, as REGISTER_CHANGE rows.
+    """Returns the changes of the register by entities' status, as REGISTER_CHANGE rows.
 
-    One hash for each withheld identifier, and one for a number's digits, however many records name
-    it.
+    Each withheld identifier has a single row, however many records name it.
 
     Args:
         activity: ACTIVITY rows of whole entities, under bare ids.
-        owners: `entity_id` and `own_by` of those that are a victim's: who says so.
-        leaving: bare ids whose entries end.
+        owners: `entity_id` of each victim's identifier, and `own_by`: how many reporters say so.
+        leaving: Bare ids whose entries end.
         key: The secret of the register.
     """
     rows = activity.filter(pc.is_in(activity["entity_id"], pc.unique(owners["entity_id"])))
@@ -243,7 +248,7 @@ def register_changes(
 
 
 def paper_changes(records: pa.RecordBatch, key: RegisterKey) -> pa.Table:
-    """Returns entries of the papers that COMPLAINT_READ rows name, as REGISTER_CHANGE rows."""
+    """Returns entries of document numbers in COMPLAINT_READ rows, as REGISTER_CHANGE rows."""
     texts = record_texts(records, COMPLAINT_TEXTS)
     of_text, spans = texts.of_column(records["private"])
     is_paper = true_mask(pc.equal(spans.field("what"), PAPER))
@@ -267,18 +272,21 @@ def paper_changes(records: pa.RecordBatch, key: RegisterKey) -> pa.Table:
 
 
 def _changes(count: int, entries: Mapping[str, Any], key: RegisterKey) -> pa.Table:
-    """Makes REGISTER_CHANGE rows of entries under a key that do not leave, or as `leaves` says."""
+    """Makes REGISTER_CHANGE rows of entries under a key; they stay unless `entries` say `leaves`."""
     columns = {"key_id": key.key_id, "leaves": False, **entries}
     return one_table(fill_columns(count, columns, REGISTER_CHANGE))
 
 
 def _named_ids(entity_ids: Sequence[str], key: RegisterKey) -> dict[str, pa.Array]:
-    """Returns the hashes of bare ids, and those of their digits."""
+    """Returns both hashes of bare ids: of the id, and of its digits or text."""
     return {"mac": key.macs(entity_ids), "digits_mac": _text_macs(entity_ids, key)}
 
 
 def text_key(value: str) -> str | None:
-    """Returns a value as it is hashed to be found in texts; None where it would be a mere word."""
+    """Returns the form of a value that is hashed to find it in texts; None for a mere word.
+
+    Any value with an @ or a digit and at least `LEAST_TEXT` letters and digits has such a form.
+    """
     plain = read_plainly(value).lower()
     kept = "".join(filter(str.isalnum, plain))
     known = len(kept) >= LEAST_TEXT and ("@" in plain or any(map(str.isdecimal, kept)))
@@ -286,16 +294,16 @@ def text_key(value: str) -> str | None:
 
 
 def entries_that_leave(entity_ids: Iterable[str], key: RegisterKey) -> pa.Table:
-    """Returns the ends of the entries of some bare ids, as REGISTER_CHANGE rows."""
+    """Returns REGISTER_CHANGE rows that end the entries of bare ids."""
     macs = key.macs(sorted(set(entity_ids)))
     return _changes(len(macs), {"mac": macs, "leaves": True}, key)
 
 
 def merge_changes(changes: pa.Table) -> pa.Table:
-    """Returns the VICTIM_ENTRY rows that REGISTER_CHANGE rows of whole entries come to.
+    """Returns the VICTIM_ENTRY rows after REGISTER_CHANGE rows of whole entries.
 
-    Of one identifier the most reporters count, as the same people are in the records of many days,
-    and the first time; one that leaves is gone, whatever else says of it.
+    An identifier's largest number of reporters counts, since the same people are in the records of
+    many days. Its first time counts too. An identifier that leaves in any row has no entry.
     """
     gone = pc.unique(changes["mac"].filter(changes["leaves"]))
     kept = changes.filter(pc.invert(pc.is_in(changes["mac"], gone)))
@@ -309,14 +317,14 @@ def merge_changes(changes: pa.Table) -> pa.Table:
 def own_register(
     source: RegisterSource, folder: str, manifest: Mapping[str, Any]
 ) -> RegisterSource:
-    """Returns the register that a run wrote below a folder, under the key of `source`."""
+    """Returns the register that a run wrote in a folder, under the key of `source`."""
     listed = {"private": manifest.get("private")}
     files = tuple(private_files(folder, listed, VICTIMS))
     return RegisterSource(source.key, files, private=source.private)
 
 
 def entries_of_ids(entity_ids: Iterable[str], key: RegisterKey) -> pa.RecordBatch:
-    """Returns what a lookup needs of entries (`LOOKED_UP`) of bare ids."""
+    """Returns entries of bare ids, filled as far as a lookup needs (`LOOKED_UP`)."""
     ids = list(entity_ids)
     kinds = pa.array([entity_id.partition(":")[0] for entity_id in ids], pa.string())
     columns = _named_ids(ids, key) | {"kind": kinds, "reporters": 1}
@@ -324,11 +332,11 @@ def entries_of_ids(entity_ids: Iterable[str], key: RegisterKey) -> pa.RecordBatc
 
 
 def check_register_file(path: str, private: PrivateKey | None = None) -> tuple[str | None, int]:
-    """Returns the key id of a file's entries, None without any, and how many there are.
+    """Returns the key id of a file's entries, or None without entries, and their number.
 
     Raises:
-        RegisterError: for what is no file of a register of one key.
-        PrivateFileError: if it is sealed with another key than `private`.
+        RegisterError: The file is no register of a single key.
+        PrivateFileError: The file is sealed with another key than `private`.
     """
     ids: set[str | None] = set()
     count = 0
@@ -341,15 +349,20 @@ def check_register_file(path: str, private: PrivateKey | None = None) -> tuple[s
 
 
 def read_lookup(source: RegisterSource, more: Iterable[pa.RecordBatch] = ()) -> VictimRegister:
-    """Reads what a lookup compares of all registers of a source, and of `more` entries.
+    """Reads the lookup of all registers of a source, with `more` entries.
 
-    Raises OSError if a file cannot be opened, RegisterError if it is none of the source's key.
+    Raises:
+        OSError: A file cannot be opened.
+        RegisterError: A file is no register of the source's key.
     """
     return make_lookup(chain(_entries_of(source, source.locate(), LOOKED_UP), more))
 
 
 def records_naming(source: RegisterSource, forms: Iterable[str]) -> set[bytes]:
-    """Returns the keyed hashes of the records that name what has some forms, where they are few."""
+    """Returns the keyed hashes of records that name identifiers with these forms, if they are few.
+
+    `forms` are ids, national digits or texts, as they are hashed.
+    """
     macs = source.key.macs(forms)
     records: set[bytes] = set()
     for batch in _entries_of(source, source.locate(), ("mac", "digits_mac", "records")):
@@ -360,7 +373,7 @@ def records_naming(source: RegisterSource, forms: Iterable[str]) -> set[bytes]:
 
 
 def changed_lookup(source: RegisterSource, changes: Iterable[pa.RecordBatch]) -> VictimRegister:
-    """Returns what a lookup compares of the registers of a source after REGISTER_CHANGE batches."""
+    """Returns the lookup of a source's registers after REGISTER_CHANGE batches."""
     every = [*_earlier_entries(None, source), *changes]
     return make_lookup(merge_changes(pa.Table.from_batches(every, REGISTER_CHANGE)).to_batches())
 
@@ -369,14 +382,15 @@ def changed_lookup(source: RegisterSource, changes: Iterable[pa.RecordBatch]) ->
 class KeepRegister(beam.PTransform):
     """Converts the changes of a run (REGISTER_CHANGE) to its register (VICTIM_ENTRY).
 
-    `start` has an element for each window whose register is kept; earlier entries are merged in.
+    The entries of the registers in `source` are merged in. `start` has an element for each window
+    whose register is kept.
     """
 
     source: RegisterSource
     start: beam.PCollection
 
     def expand(self, changes: beam.PCollection) -> Any:
-        """Brings the hashes of one identifier together."""
+        """Groups changes by the hash of the identifier, and merges them."""
         earlier = self.start | "Earlier entries" >> beam.FlatMap(_earlier_entries, self.source)
         both = (changes, earlier) | "With earlier" >> beam.Flatten()
         keyed = {"changes": KeyedInput(REGISTER_CHANGE, ("mac",))}
@@ -384,14 +398,14 @@ class KeepRegister(beam.PTransform):
 
 
 class ReadRegister(beam.DoFn):
-    """Reads the registers of `source`, for one element a window, to one VictimRegister."""
+    """Reads the registers of `source` as a VictimRegister, for each element."""
 
     def __init__(self, source: RegisterSource) -> None:
         self._source = source
         self._known: tuple[object, VictimRegister] | None = None
 
     def process(self, _: object) -> Iterator[VictimRegister]:
-        """Reads what a lookup compares, and again when the files are others."""
+        """Reads the lookup, and reads it again if the files have changed."""
         self._known = read_or_keep(self._read, self._known)
         yield self._known[1]
 
@@ -406,7 +420,7 @@ class ReadRegister(beam.DoFn):
 def _entries_of(
     source: RegisterSource, files: Iterable[str], columns: Iterable[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Yields columns of the entries of files, all of the source's key."""
+    """Yields columns of the entries of files. Raises RegisterError for another key's entry."""
     for path in files:
         for batch in _read_entries(path, [*columns, "key_id"], source.private):
             if pc.any(pc.not_equal(batch["key_id"], source.key.key_id)).as_py():
@@ -426,10 +440,12 @@ def _earlier_entries(_: object, source: RegisterSource) -> Iterator[pa.RecordBat
 def _read_entries(
     path: str, columns: list[str], private: PrivateKey | None
 ) -> Iterator[pa.RecordBatch]:
-    """Yields columns of a file of entries, each once.
+    """Yields the distinct columns of a file of entries.
 
-    Raises OSError if it cannot be opened, PrivateFileError if it is sealed with another key,
-    RegisterError if it is no Parquet of the contract.
+    Raises:
+        OSError: The file cannot be opened.
+        PrivateFileError: The file is sealed with another key.
+        RegisterError: The file is no Parquet of the contract.
     """
     with open_bytes(path) as file:
         try:
@@ -449,13 +465,13 @@ def _read_entries(
 
 
 def _records_of(ids: pa.Array, activity: pa.Table, key: RegisterKey) -> pa.Array:
-    """Returns `records` of entries: of each id, from ACTIVITY rows of whole entities."""
+    """Returns the column `records` of the entries of ids, from ACTIVITY rows of whole entities."""
     rows = activity.filter(pc.is_in(activity["entity_id"], ids))
     counts = pc.add(rows["complaints"], rows["calls"]).to_pylist()
     named_at = row_tuples(rows, "entity_id", "records", "place")
     places: dict[str, set[str] | None] = {}
     for (entity_id, listed, place), count in zip(named_at, counts, strict=True):
-        # Where nobody calls it a victim's, the one record is known by its place.
+        # ACTIVITY lists no records unless a reporter calls the id a victim's. The place names one.
         alone = [place[_PLACE_TIME:].rsplit("|", 2)[0]] if count == 1 else None
         known, more = places.setdefault(entity_id, set()), listed or alone
         whole = None if known is None or more is None else known.union(more)
@@ -467,21 +483,21 @@ def _records_of(ids: pa.Array, activity: pa.Table, key: RegisterKey) -> pa.Array
 
 
 def _merge_records(parts: list[str | None]) -> str | None:
-    """Returns `records` of an entry that several files have."""
+    """Returns the value of `records` for an entry in several files; None if there are too many."""
     macs = {mac for part in parts if part is not None for mac in part.split()}
     many = None in parts or len(macs) > MOST_RECORDS
     return None if many else " ".join(sorted(macs))
 
 
 def international_ids(digits: str) -> Iterator[str]:
-    """Yields the entity ids of the numbers that digits are dialed for with a country code."""
+    """Yields the entity ids of numbers that digits dial with a country code."""
     for prefix in IDD_PREFIXES:
         if digits.startswith(prefix):
             yield f"{_PHONE}+{digits[len(prefix) :]}"
 
 
 def national_digits(digits: str) -> Iterator[str]:
-    """Yields, as they are hashed, the national numbers that digits can be dialed for."""
+    """Yields, in hashed form, the national numbers that digits may dial."""
     for prefix in _trunk_prefixes():
         if digits.startswith(prefix) and len(digits) - len(prefix) >= MIN_DIGITS:
             yield f"{_DIGITS}{digits[len(prefix) :]}"
@@ -489,20 +505,20 @@ def national_digits(digits: str) -> Iterator[str]:
 
 @cache
 def _trunk_prefixes() -> tuple[str, ...]:
-    """Returns what is dialed before a national number in any country; the empty text too."""
+    """Returns the prefixes dialed before a national number in any country, also the empty text."""
     codes = {trunk_prefix(str(code)) for code in pn.COUNTRY_CODE_TO_REGION_CODE}
     return tuple(sorted({"", "0", *codes}))
 
 
 def _text_macs(entity_ids: Iterable[str], key: RegisterKey) -> pa.Array:
-    """Hashes the national digits of phone numbers, and other values in one piece; null for none."""
+    """Hashes ids' second texts (`text_of_id`), null without one."""
     texts = [text_of_id(entity_id) for entity_id in entity_ids]
     hashed = iter(key.macs(text for text in texts if text).to_pylist())
     return pa.array([next(hashed) if text else None for text in texts], pa.string())
 
 
 def text_of_id(entity_id: str) -> str | None:
-    """Returns the second text of an id that is hashed, if it has one."""
+    """Returns the second hashed text of an id: national digits, or letters and digits."""
     kind, _, value = entity_id.partition(":")
     if kind == EntityKind.PHONE:
         digits = _national_number(entity_id)
@@ -511,7 +527,7 @@ def text_of_id(entity_id: str) -> str | None:
 
 
 def _national_number(entity_id: str) -> str | None:
-    """Returns the digits behind the country code, of which none begins another."""
+    """Returns the digits after the country code; no country code is the beginning of another."""
     kind, _, digits = entity_id.partition("+")
     codes = pn.COUNTRY_CODE_TO_REGION_CODE
     size = next((n for n in (1, 2, 3) if digits[:n].isdecimal() and int(digits[:n]) in codes), None)
@@ -528,7 +544,7 @@ def _heads(macs: pa.Array) -> Array:
 
 
 def _merge_hashes(parts: Iterable[Hashes]) -> Hashes:
-    """Sorts hashes, each once, with the most reporters of each."""
+    """Sorts distinct hashes, with the largest number of reporters of each."""
     none = Hashes(np.empty(0, np.int64), np.empty(0, np.int64))
     heads, reporters = (
         np.concatenate(parts_of_column) for parts_of_column in zip(none, *parts, strict=True)
