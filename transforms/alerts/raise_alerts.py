@@ -1,9 +1,10 @@
-"""Raises the alerts of one tick, each once over all ticks, and delivers them, each alert once.
+"""Raises the alerts of a tick and delivers them. Each alert is raised and delivered only once.
 
-They go to files first, then to a webhook, a Kafka topic or a Pub/Sub topic. A file is one line of
-JSON, so that `cat alerts/*.jsonl` is JSON Lines. A webhook gets a request an alert, retried until
-it takes it; it names core identifiers alone, since it leads out of the house. A topic gets a
-message an alert, keyed by the alert's id, so that a compacted topic holds each once.
+Alerts go to files first, then to a webhook, a Kafka topic or a Pub/Sub topic. A file has a single
+line of JSON, so `cat alerts/*.jsonl` is JSON Lines. A webhook gets a request for each alert,
+retried until it accepts. It leads outside the organisation, so it names only core identifiers. A
+topic gets a message for each alert, keyed by the alert's id, so a compacted topic has each alert
+once.
 """
 
 from __future__ import annotations
@@ -60,39 +61,39 @@ from transforms.write.parquet_files import is_local
 _log = logging.getLogger(__name__)
 
 ALERTS_FOLDER = "alerts"
-"""Below the output: a file an alert."""
+"""Folder in the output with a file for each alert."""
 
 SENT_FOLDER = "sent"
-"""Below the output: a file for each alert that the broker has."""
+"""Folder in the output with a file for each alert that the broker has."""
 
 DELIVERED_FOLDER = "delivered"
-"""Below the output: a file for each alert that the webhook took."""
+"""Folder in the output with a file for each alert that the webhook accepted."""
 
 ID_ATTRIBUTE = "alert_id"
-"""The Pub/Sub attribute by which subscribers recognize an alert that they had."""
+"""The Pub/Sub attribute by which subscribers recognize a repeated alert."""
 
 BROKER_TIMEOUT_SECONDS = 30
-"""Longest wait for the broker to take an alert."""
+"""Longest wait until the broker has an alert."""
 
 WEBHOOK_TIMEOUT_SECONDS = 10
 
 WEBHOOK_TRIES = 6
 
 FIRST_PAUSE_SECONDS = 0.5
-"""Seconds before the second try; each pause is twice the one before: 16 seconds in all."""
+"""Seconds before the second try. Each pause is twice the pause before, 16 seconds in all."""
 
 _LINE = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 
 _TRY_AGAIN = {408, 425, 429}
-"""Client errors that mean try again (RFC 9110, 8470, 6585)."""
+"""Client errors after which a client may try again (RFC 9110, 8470, 6585)."""
 
 
 _OF_THE_ALERT = {400, 409, 413, 422}
-"""Client errors that refuse what was sent, and say nothing of the next alert."""
+"""Client errors that refuse only this alert; the next may be accepted."""
 
 
 class WebhookError(Exception):
-    """A webhook that does not take alerts, or this one alone; the text names no alert."""
+    """The webhook refuses all alerts, or only this alert (`of_the_alert`); the text names none."""
 
     def __init__(self, problem: str, *, of_the_alert: bool) -> None:
         super().__init__(f"the webhook did not accept an alert: {problem}")
@@ -105,10 +106,10 @@ def hold_back_alerts(
     """Yields the ALERT rows that name nothing withheld; puts others into `output`/private/held.
 
     Args:
-        alerts: of a tick.
-        changes: REGISTER_CHANGE batches of the tick: what it withholds.
-        register: of earlier runs, and the key.
-        output: folder of the stream.
+        alerts: The alerts of a tick.
+        changes: The tick's changes of the victim register, as REGISTER_CHANGE batches.
+        register: The registers of earlier runs, and the key.
+        output: The stream's folder.
     """
     if not alerts.num_rows:
         return
@@ -124,7 +125,7 @@ def hold_back_alerts(
 def write_alerts_to_kafka(
     config: Mapping[str, str], topic: str, expansion: str | None = None
 ) -> beam.PTransform:
-    """Returns what writes ALERT batches to a topic through Beam, keyed by the alert's id."""
+    """Returns a transform that writes ALERT batches to a Kafka topic, keyed by the alert's id."""
     from apache_beam.io.kafka import WriteToKafka
 
     keyed = beam.FlatMap(
@@ -134,7 +135,7 @@ def write_alerts_to_kafka(
 
 
 def write_alerts_to_pubsub(topic: str) -> beam.PTransform:
-    """Returns what writes ALERT batches to a topic, `projects/P/topics/T`."""
+    """Returns a transform that writes ALERT batches to a Pub/Sub topic, `projects/P/topics/T`."""
     from apache_beam.io.gcp.pubsub import PubsubMessage, WriteToPubSub
 
     messages = beam.FlatMap(
@@ -146,17 +147,17 @@ def write_alerts_to_pubsub(topic: str) -> beam.PTransform:
 
 
 def alert_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
-    """Yields ALERT rows as (alert_id, one line of JSON with sorted keys and its end)."""
+    """Yields ALERT rows as (alert_id, line of JSON). Keys are sorted; the line ends with "\\n"."""
     for row in alerts.to_pylist():
         yield row["alert_id"], orjson.dumps(row, option=_LINE)
 
 
 def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
-    """Yields ALERT rows as `alert_lines`, with core identifiers by value; `left_out` counts others.
+    """Yields ALERT rows as `alert_lines` does, but names only core identifiers.
 
-    Of an alert that a burst raised, or on what is linked to no other, only those that were reviewed
-    are named: a bank's own line that is on no list is named by honest people, alone. Whoever may
-    see the others finds the alert by its id in the files.
+    `left_out` counts the others. If the alert has the flag of a burst, or its identifier has no
+    link, only reviewed identifiers are named. Otherwise honest reports of a bank's own line, which
+    is on no list yet, would reveal it. The alert's file, found by its id, names all.
     """
     for row in alerts.to_pylist():
         doubtful = {ClusterFlag.BURST, ALONE} & set(row["flags"])
@@ -173,7 +174,7 @@ def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
 
 
 def without_files(alerts: pa.RecordBatch, output: str, folders: Iterable[str]) -> pa.RecordBatch:
-    """Returns the ALERT rows whose id lacks a file in a folder: a tick raises all again."""
+    """Returns the ALERT rows whose id lacks a file in any folder, since a tick raises all again."""
     there = os.path.exists if is_local(output) else FileSystems.exists
     paths = [f"{output.rstrip('/')}/{folder}" for folder in folders]
     ids = alerts["alert_id"].to_pylist()
@@ -182,10 +183,10 @@ def without_files(alerts: pa.RecordBatch, output: str, folders: Iterable[str]) -
 
 
 def write_alert_file(folder: str, alert_id: str, line: bytes) -> None:
-    """Writes an alert's file, or writes it again.
+    """Writes an alert's file, or replaces it.
 
-    A file is named after its alert's id, so a retry, a restart or another worker cannot double it,
-    and it appears whole.
+    The file is named after the alert's id, so a retry, a restart or another worker cannot repeat
+    it. It never appears half-written.
     """
     path = _alert_path(folder, alert_id)
     if not is_local(folder):
@@ -210,9 +211,9 @@ def write_alert_files(
 ) -> pa.RecordBatch:
     """Writes a file below `output`/alerts for each ALERT row; returns the rows.
 
-    What a crash kept from the broker is raised again, with what has come since. So that the file
-    says what the broker is told, it is written again until `until`, a folder of the output, has
-    the alert's id as well; with None whenever it comes: an engine drops what it had raised before.
+    After a crash, an alert that the broker lacks is raised again, with later records. Its file must
+    say the same as the message. So the file is written again until `until`, a folder of the output,
+    has the alert's id too. With None the file is always written: the engine drops repeated alerts.
     """
     folder = f"{output.rstrip('/')}/{ALERTS_FOLDER}"
     new = alerts if until is None else without_files(alerts, output, {ALERTS_FOLDER, until})
@@ -222,7 +223,7 @@ def write_alert_files(
 
 
 def webhook_url_problem(url: str) -> str | None:
-    """Returns what is wrong with a webhook's address, if anything."""
+    """Returns the problem of a webhook's address, or None."""
     parts = urlsplit(url)
     local = parts.hostname in ("localhost", "127.0.0.1", "::1")
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -239,12 +240,12 @@ def post_alert(
     send: Callable[..., requests.Response] | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Posts one alert as JSON, with its id as the Idempotency-Key, until the webhook takes it.
+    """Posts an alert as JSON, with its id as the Idempotency-Key, until the webhook accepts it.
 
-    Redirects are not followed: they could lead where nobody agreed to send alerts.
+    Redirects are not followed, since nobody agreed to send alerts to another address.
 
     Raises:
-        WebhookError: if it refuses the alert, or has not taken it after `WEBHOOK_TRIES` tries.
+        WebhookError: The webhook refuses, or has not accepted after `WEBHOOK_TRIES` tries.
     """
     headers = {"Content-Type": "application/json", "Idempotency-Key": alert_id}
     problem, refused = "", False
@@ -268,12 +269,12 @@ def post_alert(
 
 
 def post_alerts(alerts: pa.RecordBatch, url: str, output: str, *, owe: bool) -> Iterator[str]:
-    """Posts ALERT rows to a webhook; yields the ids of those that it took now.
+    """Posts ALERT rows to a webhook; yields the ids of the alerts accepted now.
 
-    An alert counts as delivered when a file of its id is below `output`/delivered. A crash between
-    the two sends it a second time, with the same Idempotency-Key. When the webhook takes none the
-    step fails, and is tried again by its runner; with `owe` it goes on, and what is owed is for the
-    next tick, which raises it again. An alert that is refused keeps no other back.
+    An alert counts as delivered when `output`/delivered has a file of its id. A crash before that
+    file is written sends the alert again, with the same Idempotency-Key. If the webhook fails, the
+    step fails, and the runner tries again. With `owe` the step ends instead, and the next tick
+    raises the owed alerts again. A refusal of a single alert does not stop the others.
     """
     for alert_id, line in webhook_lines(without_files(alerts, output, {DELIVERED_FOLDER})):
         try:
@@ -283,7 +284,7 @@ def post_alerts(alerts: pa.RecordBatch, url: str, output: str, *, owe: bool) -> 
                 increment_engine_counter((("alerts", "refused"), 1))
                 continue
             if owe:
-                return  # nor would it take the others now
+                return  # the webhook would not accept the others either
             raise
         write_alert_file(f"{output.rstrip('/')}/{DELIVERED_FOLDER}", alert_id, b"")
         yield alert_id
@@ -294,11 +295,11 @@ def _alert_path(folder: str, alert_id: str) -> str:
 
 
 class SendAlertsToKafka(beam.DoFn):
-    """Sends ALERT batches to a topic from this process; yields the ids sent now.
+    """Sends ALERT batches to a Kafka topic from this process; yields the ids sent now.
 
-    A message's key is the alert's id, its value the alert's line. An alert counts as sent when a
-    file of its id is below `output`/sent. A crash between the two sends it a second time under the
-    same key. A broker that does not take one fails the step.
+    A message's key is the alert's id, its value the alert's line. An alert counts as sent when
+    `output`/sent has a file of its id. A crash before that file is written sends the alert again
+    under the same key. The step fails if the broker does not accept an alert.
     """
 
     def __init__(self, servers: str, topic: str, output: str, settings: Mapping[str, Any]) -> None:
@@ -317,7 +318,7 @@ class SendAlertsToKafka(beam.DoFn):
         )
 
     def process(self, alerts: pa.RecordBatch) -> Iterator[str]:
-        """Sends one message an alert, and waits until the broker has them all."""
+        """Sends a message for each alert, and waits until the broker has all."""
         waiting = [
             (alert_id, self._producer.send(self._topic, key=alert_id.encode(), value=line))
             for alert_id, line in alert_lines(without_files(alerts, self._output, {SENT_FOLDER}))
@@ -334,8 +335,10 @@ class SendAlertsToKafka(beam.DoFn):
 
 
 REMEMBERED_SECONDS = 90 * 86_400
-"""Seconds after which an alert that was not raised any more is forgotten; evidence of most kinds
-has expired by then."""
+"""Seconds after its last raising for which an alert is remembered.
+
+Evidence of most kinds has expired by then.
+"""
 
 _SCHEMAS = {
     "members": MEMBERSHIP,
@@ -350,16 +353,16 @@ _SCHEMAS = {
 class RaiseAlerts(beam.PTransform):
     """Converts the clusters of a tick to ALERT batches.
 
-    Input: a dict of `members` (MEMBERSHIP), `evidence` (CLASSIFIED), `links` (CLUSTER_LINK) and
-    `events` (LINEAGE) batches. Members alone can raise an alert: they are infrastructure, not
-    suppressed, and nobody's victim's. `known` is the one `KnownClusters`.
+    The input is a dict of `members` (MEMBERSHIP), `evidence` (CLASSIFIED), `links` (CLUSTER_LINK)
+    and `events` (LINEAGE) batches. Only members can raise an alert: they are infrastructure,
+    neither suppressed nor a victim's. `known` is a `KnownClusters`.
     """
 
     rules: AlertRules
     known: beam.pvalue.AsSingleton
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
-        """Brings the rows of an identifier together, and those of a cluster."""
+        """Groups rows by identifier and by cluster, and applies the rules."""
         mentions = inputs["evidence"] | "By mention" >> beam.ParDo(Pure(hard_mentions))
         by_name = {**inputs, "evidence": mentions}
         by_name["ties"] = self._apply(attested_ties, "cluster_id", ("members", "links"), by_name)
@@ -376,7 +379,7 @@ class RaiseAlerts(beam.PTransform):
         names: tuple[str, ...],
         by_name: Mapping[str, beam.PCollection],
     ) -> beam.PCollection:
-        """Brings together the rows of some inputs that have the same key."""
+        """Applies `work` to the rows of some inputs, grouped by key."""
         keyed = {name: KeyedInput(_SCHEMAS[name], (key,)) for name in names}
         step = PerPartition(keyed, partial(work, rules=self.rules), side=self.known)
         return {name: by_name[name] for name in names} | work.__name__ >> step
@@ -384,10 +387,10 @@ class RaiseAlerts(beam.PTransform):
 
 @dataclass(eq=False)
 class DropRepeatedAlerts(beam.PTransform):
-    """Passes on ALERT batches of a tick's window that no earlier tick had, in the global window."""
+    """Passes on the alerts of a tick that no earlier tick raised, in the global window."""
 
     def expand(self, alerts: beam.PCollection) -> Any:
-        """Brings a tick's alerts together by id, then compares them with state."""
+        """Groups a tick's alerts by id, then compares them with state."""
         return (
             alerts
             | "By id" >> beam.FlatMap(split_by_key, ("alert_id",))
@@ -402,7 +405,7 @@ class DropRepeatedAlerts(beam.PTransform):
 
 
 def alerts_to_batch(alerts: list[Alert]) -> pa.RecordBatch:
-    """Makes ALERT rows, each id once: of equal ids the one raised first, then by identifier."""
+    """Makes ALERT rows with distinct ids: of equal ids the earliest, then the first identifier."""
     once: dict[str, Alert] = {}
     for alert in sorted(
         alerts, key=lambda a: (a["observed_at"], a["entity_id"] or "", a["reason"])
@@ -433,7 +436,7 @@ def _of_clusters(
 
 
 class _DropRepeated(beam.DoFn):
-    """State of a partition: the ids of alerts that were raised, and when each was raised last."""
+    """State of a partition: the ids of raised alerts, and the last time of each."""
 
     RAISED = ReadModifyWriteStateSpec("raised", PickleCoder())
 

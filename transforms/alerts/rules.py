@@ -1,9 +1,8 @@
-"""Raises alerts on identifiers and clusters whose records are worth a look at once.
+"""Raises alerts on identifiers and clusters whose records deserve a look at once.
 
-An identifier's rules see its history: the records that show it in a role that the scammer must
-really hold. Thresholds count the reporters of these: one person's many records are one witness. A
-tick is compared with the clusters of the known run: what is new in one, and which of them the
-evidence would merge.
+The rules for an identifier see its history: the records with it in a hard role. Thresholds count
+reporters, so many records of a single person count once. A tick is compared with the clusters of
+the known run: which identifiers are new in them, and which clusters the evidence would merge.
 """
 
 from __future__ import annotations
@@ -47,25 +46,25 @@ from transforms.graph.robustness import CORE_COLUMNS, core_members
 from transforms.values import true_mask
 
 SAMPLE_SIZE = 10
-"""Record ids, and members, that an alert names."""
+"""Most record ids, and most members, that an alert names."""
 
 BURST_CHANCE = 1e-6
-"""Chance that a number's own history gives a day like this one, below which the day is a burst."""
+"""A day is a burst if the identifier's history makes it less probable than this."""
 
 BURST_HISTORY_DAYS = 7
-"""Days of history that a burst is compared with."""
+"""Least days of history before a burst."""
 
 THRESHOLD_FACTOR = 10
-"""Each level of the threshold is so many times the one before."""
+"""Ratio of each level of the threshold to the level before."""
 
 TIE = pa.schema({"entity_id": TEXT, "other": TEXT, "weight": NUMBER, "core": FLAG})
-"""An accepted link, seen from one of its ends, and whether the other is a core member.
+"""An accepted link from `entity_id` to `other`. `core` says whether `other` is a core member.
 
-A row without `other` and `weight` says whether the identifier itself is.
+In a row without `other` and `weight`, `core` is about the identifier itself.
 """
 
 Alert = Mapping[str, Any]
-"""One ALERT row."""
+"""An ALERT row."""
 
 HARD_MENTION = pa.schema(
     {
@@ -80,10 +79,10 @@ HARD_MENTION = pa.schema(
         "copied_at": TIMESTAMP,
     }
 )
-"""A piece of evidence that shows an identifier in a hard role, when it was and by whom.
+"""A group of evidence with an identifier in a hard role, its time and its reporter.
 
-`filed_at` is when its complaint came, null where it is calls alone. `copied` is the text of one
-that could be a copy (`copied_texts`), `copied_at` when it came.
+`filed_at` is when its complaint was filed, null for calls only. `copied` is the text of a complaint
+that may be a copy (`copied_texts`), and `copied_at` when it was filed.
 """
 
 
@@ -91,9 +90,12 @@ that could be a copy (`copied_texts`), `copied_at` when it came.
 class AlertRules:
     """Thresholds and lists that decide what raises an alert.
 
-    `reporters` of an identifier within `within` cross the threshold. `referred` is when each
-    referred cluster was referred. What was last seen more than `fresh` before the newest record
-    raises nothing: the past that a first start reads is no news.
+    Attributes:
+        reporters: Number of reporters of an identifier that crosses the threshold.
+        within: Period in which these reporters must occur.
+        fresh: An identifier last seen longer than this before the newest record raises nothing, so
+            that a first start on old records raises no alerts.
+        referred: The time of referral of each referred cluster, by id.
     """
 
     reporters: int = 5
@@ -106,11 +108,15 @@ class AlertRules:
 class IdentifierHistory:
     """An infrastructure identifier in its cluster, and the records of its use, oldest first.
 
-    `times` are in microseconds since 1970 (UTC); `filed_at` are those at which they came, if known.
-    `known_cluster` is its cluster in the known run, if it was a member there; `joins` says that it
-    was none and is now in a known cluster, whose members `ties` names, strongest first. `core` has
-    those of itself and `ties` that are core, `reviewed` those of them that were reviewed. `alone`
-    says that it is linked to no other.
+    Attributes:
+        known_cluster: The cluster of the identifier in the known run, if it was a member.
+        joins: The identifier was in no known cluster, and is now in one.
+        ties: Linked members of known clusters, strongest first.
+        times: Times of the records, in microseconds since 1970 (UTC).
+        filed_at: Times of filing, if known.
+        core: The identifier and linked identifiers that are core members.
+        reviewed: Reviewed members of `core`.
+        alone: The identifier has no link.
     """
 
     entity_id: str
@@ -133,7 +139,7 @@ class IdentifierHistory:
     def alert(
         self, kind: AlertKind, key: Sequence[str], reason: str, upto: int, **more: Any
     ) -> Alert:
-        """Makes an alert on the identifier, from its first `upto` records."""
+        """Makes an alert on the identifier from its first `upto` records."""
         named = {self.entity_id, *more.get("tied_to", ())}
         return {
             "alert_id": alert_id(kind, key),
@@ -155,10 +161,10 @@ class IdentifierHistory:
         } | more
 
     def flags(self, upto: int) -> Iterator[str]:
-        """Yields the flags of the first `upto` records, as `schemas.cluster` has those of alerts.
+        """Yields the flags of an alert on the first `upto` records, defined in `schemas.cluster`.
 
-        One-off is a reporter of one of the records. When they came counts, as a complaint can state
-        any day.
+        A burst counts reporters with a single record. Times of filing count, since a complaint can
+        state any day.
         """
         came = self.filed_at or self.times.tolist()
         seen = list(zip(came, self.orgs, self.reporters, strict=True))[:upto]
@@ -184,21 +190,21 @@ class IdentifierHistory:
 
 @dataclass(frozen=True)
 class KnownClusters:
-    """Members of the known run, by ascending hash, with their clusters; the decisions in force."""
+    """Members of the known run, by ascending hash, with their clusters, and decisions in force."""
 
     node: Array
     cluster: Array
     decided: DecisionsInForce
 
     def clusters_of(self, entity_ids: pa.Array) -> Array:
-        """Returns the known cluster of each identifier, `NO_CLUSTER` where it is new."""
+        """Returns the known cluster of each identifier, or `NO_CLUSTER` if it is new."""
         places, known = sorted_lookup(self.node, hash_text(entity_ids))
         if not len(self.node):
             return np.full(len(places), NO_CLUSTER)
         return np.where(known, self.cluster[places], NO_CLUSTER)
 
     def since(self, rules: AlertRules) -> datetime:
-        """Returns the time before which a record raises nothing."""
+        """Returns the time from which records raise alerts."""
         newest = self.decided.newest
         return newest - rules.fresh if newest is not None else datetime.max.replace(tzinfo=UTC)
 
@@ -206,7 +212,7 @@ class KnownClusters:
 def known_clusters(
     _: object, previous: Iterable[pa.RecordBatch], decided: DecisionsInForce
 ) -> KnownClusters:
-    """Collects the PREVIOUS batches of a window, whose one element comes first."""
+    """Collects the PREVIOUS batches of a window; the first argument is ignored."""
     rows = table_of(previous, PREVIOUS)
     order = np.argsort(rows["node"].to_numpy())
     node, cluster = (rows[name].to_numpy()[order] for name in ("node", "cluster"))
@@ -214,9 +220,9 @@ def known_clusters(
 
 
 def may_raise(members: pa.Table, known: KnownClusters, rules: AlertRules) -> Array:
-    """Masks the MEMBERSHIP rows of identifiers that an alert may be on, by any of `RULES`.
+    """Returns a mask of the MEMBERSHIP rows whose identifiers may raise an alert by any rule.
 
-    One that is withheld raises nothing: it may be a victim's.
+    A withheld identifier raises nothing, since it may be a victim's.
     """
     recent = pc.greater_equal(members["last_seen"], known.since(rules))
     shown = pc.invert(are_withheld(members["entity_id"]))
@@ -236,7 +242,7 @@ def attested_ties(
 ) -> Iterator[pa.RecordBatch]:
     """Converts the MEMBERSHIP and CLUSTER_LINK rows of whole clusters to TIE rows.
 
-    Those of clusters of which no member may raise an alert are left out.
+    Clusters without a member that may raise an alert are left out.
     """
     awake = members.filter(may_raise(members, known, rules))
     clusters = awake["cluster_id"].combine_chunks().unique()
@@ -280,11 +286,11 @@ def hard_mentions(evidence: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 def identifier_histories(
     members: pa.Table, evidence: pa.Table, ties: pa.Table, known: KnownClusters, rules: AlertRules
 ) -> list[IdentifierHistory]:
-    """Makes the histories of identifiers that a scammer used lately and that may raise an alert.
+    """Makes the histories of recently used identifiers that may raise an alert.
 
-    Only records that show an identifier in a role that the scammer must really hold count: one that
-    a caller forged, or that somebody merely mentioned, raises nothing. The tables are MEMBERSHIP,
-    HARD_MENTION and TIE rows of the same identifiers.
+    Only records with an identifier in a hard role count: a number that a caller spoofed, or that a
+    record merely mentions, raises nothing. The tables have MEMBERSHIP, HARD_MENTION and TIE rows of
+    the same identifiers.
     """
     members = members.filter(may_raise(members, known, rules)).combine_chunks()
     if not members.num_rows:
@@ -316,7 +322,7 @@ def identifier_histories(
 
 
 def threshold_alerts(history: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
-    """Alerts where N reporters within the window tell of its use by a scammer; then 10 N, 100 N."""
+    """Alerts when N, 10 N, 100 N ... reporters name an identifier within `rules.within`."""
     level, start, people = rules.reporters, 0, len(set(history.reporters) - {None})
     within = Counter[str]()
     window, times = rules.within // timedelta(microseconds=1), history.times.tolist()
@@ -342,7 +348,7 @@ def threshold_alerts(history: IdentifierHistory, rules: AlertRules) -> Iterator[
 
 
 def several_orgs_alerts(history: IdentifierHistory, _: AlertRules) -> Iterator[Alert]:
-    """Alerts on what more than one organisation reported."""
+    """Alerts on an identifier that more than one organisation reported."""
     orgs = sorted(set(history.orgs))
     if len(orgs) > 1:
         last = max(history.orgs.index(org) for org in orgs)
@@ -351,7 +357,7 @@ def several_orgs_alerts(history: IdentifierHistory, _: AlertRules) -> Iterator[A
 
 
 def joined_cluster_alerts(history: IdentifierHistory, _: AlertRules) -> Iterator[Alert]:
-    """Alerts on what is new, and in a cluster that the known run has already."""
+    """Alerts on a new identifier in a cluster of the known run."""
     if history.joins:
         tied = f", tied to {len(history.ties)} of its members" if history.ties else ""
         yield history.alert(
@@ -365,10 +371,10 @@ def joined_cluster_alerts(history: IdentifierHistory, _: AlertRules) -> Iterator
 
 
 def burst_alerts(history: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
-    """Alerts on a day (UTC) with more reporters than its days before explain.
+    """Alerts on a day (UTC) with more reporters than the days before explain.
 
-    The days before give a Poisson rate with the prior of Jeffreys; the number of reporters of the
-    next day is then negative binomial (Gelman et al., Bayesian Data Analysis, 2.6).
+    The days before give a Poisson rate with the prior of Jeffreys. So the next day's number of
+    reporters is negative binomial (Gelman et al., Bayesian Data Analysis, 2.6).
     """
     dates = history.times // MICROSECONDS_A_DAY
     first = int(dates[0])
@@ -389,7 +395,7 @@ def burst_alerts(history: IdentifierHistory, rules: AlertRules) -> Iterator[Aler
 
 
 def referred_awake_alerts(history: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
-    """Alerts on a member of a referred cluster that a scammer used after the referral."""
+    """Alerts on a referred cluster's member that a scammer used after the referral."""
     for cluster in sorted({history.cluster_id, history.known_cluster or history.cluster_id}):
         when = rules.referred.get(cluster)
         if when is None:
@@ -417,7 +423,7 @@ RULES: tuple[Callable[[IdentifierHistory, AlertRules], Iterator[Alert]], ...] = 
 def identifier_alerts(
     history: IdentifierHistory, rules: AlertRules, since: datetime
 ) -> Iterator[Alert]:
-    """Yields what an identifier raises by a record that is not older than `since`."""
+    """Yields the alerts of an identifier whose records are not older than `since`."""
     for rule in RULES:
         for alert in rule(history, rules):
             if alert["observed_at"] >= since:
@@ -427,10 +433,10 @@ def identifier_alerts(
 def merge_alerts(
     events: pa.Table, members: pa.Table, links: pa.Table, known: KnownClusters, since: datetime
 ) -> Iterator[Alert]:
-    """Alerts on known clusters that are one now, by LINEAGE, MEMBERSHIP and CLUSTER_LINK rows.
+    """Alerts on known clusters that are now merged, by LINEAGE, MEMBERSHIP and CLUSTER_LINK rows.
 
-    The evidence is the seam: the accepted links between members that were not in one cluster. It
-    raises nothing if its last record is before `since`.
+    The evidence is the seam: the accepted links between members of different known clusters. If
+    its last record is before `since`, there is no alert.
     """
     for event in events.to_pylist():
         if event["event"] != LineageEvent.MERGED or len(event["from_ids"]) < 2:
@@ -463,12 +469,12 @@ def merge_alerts(
 
 
 def alert_id(kind: AlertKind, key: Sequence[str]) -> str:
-    """Returns the same id for the same kind and key, on every machine and in every run."""
+    """Returns an id that depends only on the kind and key, not on the machine or run."""
     return f"a-{xxhash.xxh3_128_hexdigest(chr(31).join([str(kind), *key]).encode())}"
 
 
 def _joining(members: pa.Table, known: KnownClusters) -> tuple[Array, Array]:
-    """Returns the known cluster of MEMBERSHIP rows, and a mask of those that join a known one."""
+    """Returns the known cluster of MEMBERSHIP rows, and a mask of new rows in a known cluster."""
     before = known.clusters_of(members["entity_id"].combine_chunks())
     names = members["cluster_id"].combine_chunks()
     now = map_distinct(names, cluster_number, INTEGER).to_numpy()
@@ -476,7 +482,7 @@ def _joining(members: pa.Table, known: KnownClusters) -> tuple[Array, Array]:
 
 
 def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, Any]]:
-    """Returns columns of the records in which each identifier has a hard role, oldest first."""
+    """Returns, by identifier, columns of the records that show it in a hard role, oldest first."""
     places = pc.index_in(evidence["entity_id"], entity_ids)
     shown = evidence.append_column("at", places).filter(pc.is_valid(places))
     shown = shown.sort_by([(name, "ascending") for name in ("at", "observed_at", "group_id")])
@@ -502,7 +508,7 @@ def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, An
 def _ties(
     ties: pa.Table, entity_ids: pa.Array, known: KnownClusters
 ) -> dict[str, list[dict[str, Any]]]:
-    """Returns the TIE rows of each identifier, strongest first, and if the other is `known`."""
+    """Returns the TIE rows of each identifier, strongest first; `known`: `other` was a member."""
     order = [("weight", "descending"), ("other", "ascending")]
     rows = ties.filter(pc.is_in(ties["entity_id"], entity_ids)).sort_by(order).combine_chunks()
     others = rows["other"].combine_chunks()
@@ -513,7 +519,7 @@ def _ties(
 
 
 def _seam(links: pa.Table, known: KnownClusters) -> list[tuple[str, str]]:
-    """Returns the ends of the links across, heaviest first."""
+    """Returns the ends of the links between different known clusters, heaviest first."""
     sides = [known.clusters_of(links[name].combine_chunks()) for name in ("entity_a", "entity_b")]
     across = links.filter(np.not_equal(*sides))
     across = across.sort_by(

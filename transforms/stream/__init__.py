@@ -1,8 +1,8 @@
-"""Keeps a stream's evidence alive in state, and runs the batch steps on it at every tick.
+"""Keeps a stream's live evidence in state, and runs the batch steps on it at every tick.
 
-In: messages of a queue, or files of a watched folder, as loose batches, and ticks. Out: at each
-tick all live evidence, records, stated numbers, fingerprints and phrases, as the steps of the batch
-run take them; snapshots as runs of their own, and files of rejects.
+Messages of a queue, or files of a watched folder, come in as loose batches, and so do ticks. At
+each tick all live evidence, records, stated numbers, fingerprints and phrases go out to the batch
+steps. Snapshots, which are run folders, and files of rejects are written.
 """
 
 import lazy_loader

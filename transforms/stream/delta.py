@@ -1,14 +1,13 @@
-"""Reduces records that arrived together to a delta: who they are and what they show.
+"""Reduces records that arrived together to a delta: their ids and their evidence.
 
-A stream does not keep records. Deltas can be cut, joined and, in `state`, merged.
+A stream keeps deltas instead of records. They can be split, joined and, in `state`, merged.
 
-A victim's number that one row states is withheld also where that row was replaced, and in rejects
-where it was refused, and shows nothing else; so stated numbers are kept apart from the evidence.
+A victim's number that a row states is withheld even if the row was replaced, and masked in rejects
+if the row was refused. So stated numbers are kept apart from the evidence.
 
-Of a narrative its fingerprints stay, and words only as `phrase_counts` allows: the words of a
-fingerprint are there when a record that has it comes, and later only if enough people have it by
-then. Until they do, what is kept of them is who they are: the last of them to come brings the
-words along.
+Of a narrative only fingerprints stay, with words only if enough people have a fingerprint. Until
+then the people are kept without the words (`prune_phrase_counts`). Each record brings its words
+along, so they are known when the last person needed arrives.
 """
 
 from __future__ import annotations
@@ -75,11 +74,11 @@ PHRASE_COUNT = pa.schema(
         "words": TEXT,
     }
 )
-"""One person who has a fingerprint, and its words where they are at hand."""
+"""A person with a fingerprint, and the fingerprint's words if known."""
 
 
 def phrase_counts(texts: pa.RecordBatch) -> pa.RecordBatch:
-    """Converts FINGERPRINT_ROW_WITH_WORDS rows to PHRASE_COUNT rows with all their words."""
+    """Converts FINGERPRINT_ROW_WITH_WORDS rows to PHRASE_COUNT rows with all words."""
     flat = flatten_fingerprints(texts)
     known = phrases(texts, np.arange(len(flat.value)))
     places = place_or_minus_one(known["value"].to_numpy(), flat.value)
@@ -92,11 +91,11 @@ def phrase_counts(texts: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def prune_phrase_counts(rows: pa.RecordBatch, oldest: int) -> pa.RecordBatch:
-    """Drops PHRASE_COUNT rows before `oldest` (microseconds), and words of too few people.
+    """Drops PHRASE_COUNT rows before `oldest` (microseconds), and words that too few people have.
 
-    Words stay where `MIN_TELLERS` victims and as many tellers have them, since one person's
-    versions of a record without a pseudonym are several tellers. Of more rows than are needed to
-    establish that, the newest are kept, so that the result depends on the set of all rows alone.
+    Words stay if `MIN_TELLERS` victims and as many tellers have them. Both are counted, because
+    versions of a record without a pseudonym give a single person several tellers. The newest rows
+    that establish this are kept, so the result does not depend on the order of rows.
     """
     rows = rows.filter(_times(rows) >= oldest)
     if not rows.num_rows:
@@ -116,22 +115,22 @@ def prune_phrase_counts(rows: pa.RecordBatch, oldest: int) -> pa.RecordBatch:
 
 
 def drop_words_not_in(rows: pa.RecordBatch, known: pa.RecordBatch) -> pa.RecordBatch:
-    """Drops words of PHRASE_COUNT rows that those of `known` do not have."""
+    """Drops words of PHRASE_COUNT rows unless a row of `known` has them."""
     kept = np.isin(rows["value"].to_numpy(), shown_phrases([known])["value"].to_numpy())
-    # Taken anew: of what is masked otherwise, the letters stay in the column's buffer.
+    # The column is copied: masking would leave the dropped words in its buffer.
     words = rows["words"].take(pa.array(np.arange(len(kept)), mask=~kept))
     return with_column(rows, "words", words)
 
 
 def without_phrases(rows: pa.RecordBatch, gone: Array) -> pa.RecordBatch:
-    """Drops PHRASE_COUNT rows of a mask; the words of one stay with the next who has them."""
+    """Drops the PHRASE_COUNT rows in a mask; their words move to the next row with the value."""
     left = rows.filter(~gone).sort_by("value")
     words = _words_at_first(left["value"].to_numpy(), shown_phrases([rows]))
     return with_column(left, "words", words)
 
 
 def shown_phrases(rows: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
-    """Converts PHRASE_COUNT rows that have words to PHRASE rows, each fingerprint once."""
+    """Converts PHRASE_COUNT rows with words to PHRASE rows of distinct fingerprints."""
     table = table_of(rows, PHRASE_COUNT).select(PHRASE.names)
     there = table.filter(pc.is_valid(table["words"])).combine_chunks()
     value, first = np.unique(there["value"].to_numpy(), return_index=True)
@@ -140,12 +139,12 @@ def shown_phrases(rows: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def collect_phrases(_: object, rows: list[pa.RecordBatch]) -> pa.RecordBatch:
-    """Converts all PHRASE_COUNT rows of a window, whose one element comes first, to PHRASE rows."""
+    """Converts all PHRASE_COUNT rows of a window to PHRASE rows; the first argument is ignored."""
     return shown_phrases(rows)
 
 
 def _words_at_first(value: Array, known: pa.RecordBatch) -> pa.Array:
-    """Returns the words of sorted fingerprints, by PHRASE rows, at the first row of each alone."""
+    """Returns the words of sorted fingerprints, by PHRASE rows, at the first row of each only."""
     places = np.where(
         group_changes(value), place_or_minus_one(known["value"].to_numpy(), value), -1
     )
@@ -160,8 +159,8 @@ def _times(rows: pa.RecordBatch) -> Array:
 def _newest_people(people: pa.Table, among: Array) -> tuple[Array, Array]:
     """Returns rows of the newest victims and tellers of each value, and the values to be shown.
 
-    Of the rows `among` all, `MIN_TELLERS` of each: they decide whether as many people are alive at
-    any later time.
+    `among` are the rows to choose from. `MIN_TELLERS` victims and as many tellers of each value are
+    kept: they decide if enough people are unexpired at any later time.
     """
     value, victim, teller, when = (
         column.cast(INTEGER).to_numpy()[among] for column in people.columns
@@ -173,7 +172,7 @@ def _newest_people(people: pa.Table, among: Array) -> tuple[Array, Array]:
 
 
 def _newest(value: Array, who: Array, partner: Array, when: Array) -> Array:
-    """Returns the row of the last time of each of the `MIN_TELLERS` of `who` that came last."""
+    """Returns, by value, the newest row of each of the `MIN_TELLERS` newest people in `who`."""
     order = np.lexsort((partner, -when, who, value))
     once = order[group_starts(value[order], who[order])]
     once = once[np.lexsort((who[once], -when[once], value[once]))]
@@ -195,16 +194,16 @@ RECORD = pa.schema(
         "gone": pa.list_(GONE_ITEM),
     }
 )
-"""A record that was accepted: its id, and all that decides which of two with one id wins.
+"""An accepted record: its id, and the fields that decide which of two versions wins.
 
-`gone` are the identifiers that versions in whose place it is named, and it does not.
+`gone` are the identifiers that replaced versions name and this version does not.
 """
 
 DELTA_EVIDENCE = pa.schema([("row", SMALL_INTEGER), *EVIDENCE])
-"""EVIDENCE with the row of the delta's records that it was read from."""
+"""EVIDENCE with its row in the delta's records."""
 
 DELTA_FINGERPRINTS = pa.schema([("row", SMALL_INTEGER), *FINGERPRINT_ROW])
-"""FINGERPRINT_ROW with the row of the delta's records whose narrative it is of."""
+"""FINGERPRINT_ROW with its row in the delta's records."""
 
 STATED_AT = pa.schema(
     [
@@ -213,9 +212,9 @@ STATED_AT = pa.schema(
         pa.field("stated_at", TIMESTAMP, nullable=False),
     ]
 )
-"""A victim's number, who states it, and when a row last did.
+"""A victim's number, the reporter who states it, and the last time a row did.
 
-A row that was `refused` says nothing of others' identifiers: its numbers are masked in rejects.
+Numbers of a `refused` row are only masked in rejects: such a row decides no identifier's role.
 """
 
 _STATED_KEY = [*STATED_NUMBER.names, "refused"]
@@ -224,24 +223,24 @@ DELTA_SCHEMAS = (RECORD, DELTA_EVIDENCE, STATED_AT, DELTA_FINGERPRINTS, PHRASE_C
 """Schemas of the tables of a delta."""
 
 CHUNK_RECORDS = 8_192
-"""Records of a delta as it is stored and as it travels."""
+"""Most records of a delta that is stored or sent."""
 
 PHRASES_PER_RECORD = 16
-"""Rows of phrases in a chunk for each record in it."""
+"""Most rows of phrases in a chunk, for each of `CHUNK_RECORDS`."""
 
 PHRASE_PARTITION = 0
 """Partition of all phrases.
 
-By fingerprint they would be in all partitions, and every record that comes would be cut into as
-many deltas. One worker holds them at a tick in any case.
+Divided by fingerprint, they would split each arriving record into as many deltas as partitions. At
+a tick a single worker holds all phrases in any case.
 """
 
 
 class Delta(NamedTuple):
-    """RECORD rows, each id once, and what they show: evidence and fingerprints.
+    """RECORD rows with distinct ids, and their evidence and fingerprints.
 
-    `stated` (STATED_AT) and `phrases` (PHRASE_COUNT) do not depend on the records: the row that
-    stated a number may be refused, or replaced, and a phrase may be anybody's.
+    `stated` (STATED_AT) and `phrases` (PHRASE_COUNT) do not belong to these records: the row that
+    stated a number may be refused or replaced, and phrases have a partition of their own.
     """
 
     records: pa.RecordBatch
@@ -254,7 +253,7 @@ class Delta(NamedTuple):
 def records_to_delta(
     accepted: pa.RecordBatch, kind: RecordKind, rules: SourceRules = NO_RULES
 ) -> Delta:
-    """Reduces COMPLAINT_ACCEPTED or CALL_ACCEPTED rows; of rows with one id the winner's."""
+    """Reduces COMPLAINT_ACCEPTED or CALL_ACCEPTED rows; of rows with the same id the winner."""
     is_call = kind is RecordKind.CALL
     key, order = RECORD_ORDER[kind]
     table = one_table(accepted)
@@ -289,7 +288,7 @@ def records_to_delta(
     fingerprints = pa.record_batch(
         [row, *texts.select(FINGERPRINT_ROW.names).columns], schema=DELTA_FINGERPRINTS
     )
-    # An older version may have come before: phrases do not depend on which one wins.
+    # Phrases of all versions count, since a version may have come in an earlier delta.
     phrases = phrase_counts(fingerprint_rows(accepted) if replaced and not is_call else texts)
     every, read = (accepted, read_numbers(accepted, kind)) if replaced else (kept, numbers)
     stated_once = latest_stated([_stated_in_records(every, read, kind, rules)])
@@ -297,7 +296,7 @@ def records_to_delta(
 
 
 def with_gone(records: pa.RecordBatch, gone: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns RECORD rows, each id once, with the GONE rows that are of them."""
+    """Returns RECORD rows, which have distinct ids, with their GONE rows in `gone`."""
     place = pc.index_in(record_keys(gone), record_keys(records)).to_numpy()
     items = [gone[name] for name in GONE_ITEM.names]
     lists = list_column(place, items, RECORD.field("gone").type, records.num_rows)
@@ -310,9 +309,9 @@ def gone_of(records: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def rejects_to_delta(rejects: pa.RecordBatch, now: datetime) -> Delta:
-    """Reduces REJECT rows, not masked yet: they are no records, but may state a number.
+    """Reduces REJECT rows, not yet masked, to the victims' numbers that they state.
 
-    It counts as stated `now`, since a refused row may have no time.
+    The numbers count as stated `now`, since a refused row may have no time.
     """
     stated = stated_victim_numbers_in_rejects(rejects)
     times = pa.repeat(pa.scalar(now, TIMESTAMP), stated.num_rows)
@@ -320,14 +319,14 @@ def rejects_to_delta(rejects: pa.RecordBatch, now: datetime) -> Delta:
 
 
 def empty_delta() -> Delta:
-    """Returns a delta of no rows."""
+    """Returns a delta without rows."""
     return Delta(*(_empty(schema) for schema in DELTA_SCHEMAS))
 
 
 def split_delta(delta: Delta, partitions: int) -> Iterator[tuple[int, Delta]]:
-    """Cuts a delta by hash of the record's id, or of the stated number, into (partition, delta).
+    """Splits a delta by hash of the record's id or of the stated number into (partition, delta).
 
-    Phrases are in `PHRASE_PARTITION`.
+    Phrases go to `PHRASE_PARTITION`.
     """
     of_rows = (
         partition_numbers(delta.records, RECORD_KEY, partitions),
@@ -342,7 +341,7 @@ def split_delta(delta: Delta, partitions: int) -> Iterator[tuple[int, Delta]]:
 
 
 def chunk_delta(delta: Delta) -> Iterator[Delta]:
-    """Cuts a delta into ones of `CHUNK_RECORDS` records at most; none for an empty one."""
+    """Splits a delta into deltas of at most `CHUNK_RECORDS` records; an empty delta gives none."""
     counts = (delta.records.num_rows, delta.stated.num_rows, delta.phrases.num_rows)
     sizes = (CHUNK_RECORDS, CHUNK_RECORDS, CHUNK_RECORDS * PHRASES_PER_RECORD)
     for number in range(max(-(-count // size) for count, size in zip(counts, sizes, strict=True))):
@@ -354,7 +353,7 @@ def chunk_delta(delta: Delta) -> Iterator[Delta]:
 
 
 def concat_deltas(deltas: Sequence[Delta]) -> Delta:
-    """Joins deltas one after the other; an id may then be in it several times."""
+    """Concatenates deltas; the result may have an id several times."""
     if not deltas:
         return empty_delta()
     starts = np.cumsum([0, *(delta.records.num_rows for delta in deltas[:-1])]).tolist()
@@ -370,7 +369,7 @@ def concat_deltas(deltas: Sequence[Delta]) -> Delta:
 
 
 def record_groups(delta: Delta) -> Array:
-    """Returns the hash of the piece of evidence that each record of a delta is of, or would be."""
+    """Returns the hash of each record's group of evidence, its own if it has no evidence."""
     records, evidence = delta.records, delta.evidence
     complaint = pc.equal(records["record_kind"], RecordKind.COMPLAINT)
     groups = hash_text(pc.if_else(complaint, _names(records), None))
@@ -379,14 +378,15 @@ def record_groups(delta: Delta) -> Array:
 
 
 def take_records(delta: Delta, records: Array) -> Delta:
-    """Returns some records of a delta, by number, and what they show; nothing else."""
+    """Returns records of a delta, by number, with their evidence and fingerprints only."""
     return _take(delta, records, np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 def select_records(rows: pa.RecordBatch, records: Array, count: int) -> pa.RecordBatch:
-    """Selects evidence or fingerprints of those of `count` records that stay.
+    """Selects evidence or fingerprints of the records that stay.
 
-    `records` are the row numbers of these in their new order, by which the rows are numbered anew.
+    `records` are the numbers of the staying records, of `count`, in their new order. The column
+    `row` is renumbered by this order.
     """
     place = np.full(count, -1, np.int32)
     place[records] = np.arange(len(records), dtype=np.int32)
@@ -396,7 +396,7 @@ def select_records(rows: pa.RecordBatch, records: Array, count: int) -> pa.Recor
 
 
 def latest_stated(stated: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
-    """Reduces STATED_AT rows to each number and reporter once, with the last time that it was."""
+    """Reduces STATED_AT rows to distinct numbers and reporters, with the last time of each."""
     rows = aggregate(table_of(stated, STATED_AT), _STATED_KEY, [("stated_at", "max")])
     rows = rows.sort_by([(name, "ascending") for name in _STATED_KEY]).combine_chunks()
     columns = [rows[name].combine_chunks() for name in STATED_AT.names]
@@ -404,7 +404,7 @@ def latest_stated(stated: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def stated_since(stated: pa.RecordBatch, newest: datetime | None, days: int) -> pa.RecordBatch:
-    """Returns STATED_AT rows at most `days` older than the newest record, if there is one."""
+    """Returns STATED_AT rows at most `days` older than the newest record; all without a record."""
     if newest is None:
         return stated
     oldest = newest - timedelta(days=days)
@@ -419,15 +419,14 @@ def unexpired_stated(
 
 
 def without_erased(delta: Delta, known: ErasureList) -> tuple[Delta, int]:
-    """Takes erased records out of a delta; returns it, and how many there were.
+    """Removes erased records from a delta; returns the delta and the number of erased records.
 
-    What only they state goes with them, and so do the phrases that only they have: of a reporter of
-    theirs what no other record of the reporter shows.
+    Numbers and phrases that only erased records of a reporter show are removed too.
     """
     records, evidence = delta.records, delta.evidence
     count = records.num_rows
     erased = known.contain(record_keys(records))
-    # The piece of evidence that a call is of is named after its complaint.
+    # A call's group of evidence is named after its complaint.
     calls = np.flatnonzero(true_mask(pc.equal(evidence["record_kind"], RecordKind.CALL)))
     groups = evidence["group_id"].take(calls)
     names = pc.binary_join_element_wise(RecordKind.COMPLAINT, groups, "|")
@@ -445,9 +444,10 @@ def without_erased(delta: Delta, known: ErasureList) -> tuple[Delta, int]:
 
 
 def _stated_by_erased(stated: pa.RecordBatch, gone: pa.RecordBatch, left: pa.RecordBatch) -> Array:
-    """Masks the STATED_AT rows of reporters of erased evidence that no evidence is `left` of.
+    """Returns a mask of the STATED_AT rows that only erased evidence supports.
 
-    Rows that were refused have no reporter: they go with the last who stated their number.
+    They name a reporter of evidence that is `gone`, and no evidence of this reporter that is `left`
+    has the number. Refused rows have no reporter; they go with the last row that states the number.
     """
     named = explode(left, MENTIONS, ("reporter_key",))
     there = mix_hashes(hash_text(named["reporter_key"]), hash_text(named["entity_id"]))
@@ -461,7 +461,7 @@ def _stated_by_erased(stated: pa.RecordBatch, gone: pa.RecordBatch, left: pa.Rec
 
 
 def _had_by_erased(phrases: pa.RecordBatch, gone: pa.RecordBatch, left: pa.RecordBatch) -> Array:
-    """Masks the PHRASE_COUNT rows of victims of erased evidence without fingerprints in `left`."""
+    """Returns a mask of the PHRASE_COUNT rows of erased victims without the value in `left`."""
     complaints = gone.filter(pc.equal(gone["record_kind"], RecordKind.COMPLAINT))
     keys = row_tuples(complaints, "source_org", "victim_key")
     persons = pa.array([key and key.removeprefix(f"{org}|") for org, key in keys], TEXT)
@@ -474,14 +474,14 @@ def _had_by_erased(phrases: pa.RecordBatch, gone: pa.RecordBatch, left: pa.Recor
 
 
 def stated_in_records(stated: pa.RecordBatch) -> pa.RecordBatch:
-    """Converts STATED_AT rows of records that were accepted to STATED_NUMBER rows."""
+    """Converts STATED_AT rows of accepted records to STATED_NUMBER rows."""
     return stated.filter(pc.invert(stated["refused"])).select(STATED_NUMBER.names)
 
 
 def _stated_in_records(
     records: pa.RecordBatch, read: Numbers, kind: RecordKind, rules: SourceRules
 ) -> pa.RecordBatch:
-    """Returns what COMPLAINT_ACCEPTED or CALL_ACCEPTED rows state, by the time of each row."""
+    """Returns the STATED_AT rows of COMPLAINT_ACCEPTED or CALL_ACCEPTED rows."""
     when = records["started_at" if kind is RecordKind.CALL else "received_at"]
     stated = stated_by_row(records, read)
     ids = pc.binary_join_element_wise("phone:", stated.identifiers, "")

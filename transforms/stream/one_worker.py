@@ -1,8 +1,8 @@
-"""Runs the steps of a tick on one worker of an engine.
+"""Runs the steps of a tick on a single worker of an engine.
 
-The steps of the batch run hand small tables to each other as side inputs; on a stream these are
-windowed, and not every engine waits for the window of a side input to be over. So what is alive at
-a tick comes together on one worker, which holds the graph as a whole for clustering in any case.
+The steps of a batch run exchange small tables as side inputs. In a stream side inputs are windowed,
+and not every engine waits for the end of their window. So a tick's live evidence is gathered on a
+single worker. Clustering needs the whole graph there in any case.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from transforms.stream.state import STATE_OUTPUTS, TICKS
 
 @dataclass(eq=False)
 class RunOnOneWorker(beam.PTransform):
-    """Applies `analyze`, a dataclass, to the whole of each window on one worker."""
+    """Applies `analyze`, a dataclass, to each whole window on a single worker."""
 
     analyze: Any
 
     def expand(self, kept: Mapping[str, beam.PCollection]) -> Any:
-        """Brings each tick's whole together."""
+        """Gathers all outputs of a tick, and analyzes them."""
         named = tuple(
             kept[name] | f"Name {name}" >> beam.Map(_named, name).with_output_types(tuple[int, Any])
             for name in STATE_OUTPUTS
@@ -44,7 +44,7 @@ def _named(value: Any, name: str) -> tuple[int, tuple[str, Any]]:
 
 
 class _RunOnOneWorker(beam.DoFn):
-    """Applies `analyze` to all that one tick handed out."""
+    """Applies `analyze` to all outputs of a tick."""
 
     def __init__(self, analyze: Any) -> None:
         self._analyze = analyze
@@ -56,14 +56,14 @@ class _RunOnOneWorker(beam.DoFn):
             whole[name].append(value)
         snapshot = any(tick.snapshot for tick in whole[TICKS])
         if snapshot not in self._pipelines:
-            # A transform that was applied once belongs to that pipeline.
+            # A transform belongs to the pipeline that it was applied to, so it is copied.
             analyze = replace(self._analyze, **({} if snapshot else {"snapshots": None}))
             self._pipelines[snapshot] = _TickPipeline(analyze)
         yield from self._pipelines[snapshot].run(whole)
 
 
 class _TickPipeline:
-    """Runs `analyze` on all that one tick handed out."""
+    """Runs `analyze` on all outputs of a tick, in a local pipeline."""
 
     def __init__(self, analyze: Any) -> None:
         self._analyze = analyze
@@ -78,7 +78,7 @@ class _TickPipeline:
         _ = kept | "Look" >> self._analyze | "Collect" >> beam.Map(self._alerts.append)
 
     def run(self, whole: Mapping[str, list[Any]]) -> list[pa.RecordBatch]:
-        """Returns the alerts."""
+        """Returns the alerts of a tick."""
         self._alerts.clear()
         self._executor.run(whole)
         return [*self._alerts]

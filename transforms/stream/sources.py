@@ -1,7 +1,7 @@
 """Reads the messages of a queue, Kafka or Pub/Sub, as loose rows: one record a message.
 
-A value is JSON or Avro. Kafka is read through Beam's ReadFromKafka, which needs Java where the job
-starts; Pub/Sub through ReadFromPubSub, on Dataflow.
+A value is JSON or Avro. Kafka is read by Beam's ReadFromKafka, which needs Java on the machine that
+starts the job. Pub/Sub is read by ReadFromPubSub, on Dataflow.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from transforms.read.rejects import Reject, make_reject, rejects_batch
 from transforms.stream.state import TICKS, Clock
 
 BATCH_MESSAGES = 4_096
-"""Messages that are read together, within one bundle."""
+"""Most messages of a bundle that are read together."""
 
 CONFLUENT_PREFIX_BYTES = 5
-"""Bytes before the value in the wire format of Confluent's schema registry: 0, and a schema id."""
+"""Bytes before the value in the format of Confluent's schema registry: 0 and the schema's id."""
 
 ORG_HEADER = "source_org"
-"""The header, or attribute, that names the organisation of a value that does not."""
+"""The header or attribute that names the organisation if the value does not."""
 
 _POSITIVE = (1 << 63) - 1
-"""Mask of the numbers that a position can be."""
+"""Mask of the bits of a position, and the largest position."""
 
 
 class Encoding(StrEnum):
@@ -56,7 +56,7 @@ class Encoding(StrEnum):
 
 
 class Message(NamedTuple):
-    """One message: its place in its queue, its value, and who sent it if a header says so."""
+    """A message: its place in its queue, its value, and its organisation if a header names it."""
 
     source: str
     position: int
@@ -66,9 +66,9 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True)
 class Decoder:
-    """Decodes values to JSON. `schema` is Avro's own JSON, for both of the Avro encodings.
+    """Decodes values to JSON. `schema` is an Avro schema in JSON, for both Avro encodings.
 
-    An Avro object container file (Avro 1.12, "Object Container Files") brings its own schema.
+    An Avro object container file (Avro 1.12, "Object Container Files") contains its own schema.
     """
 
     encoding: Encoding = Encoding.JSON
@@ -81,13 +81,13 @@ class Decoder:
     def json(self, data: bytes) -> bytes:
         """Returns the value as JSON.
 
-        Raises ValueError if it is no Avro value of the schema, or not exactly one.
+        Raises ValueError unless the data are exactly one Avro value of the schema.
         """
         if self.encoding is Encoding.JSON:
             return data
         try:
             return orjson.dumps(_as_contract_value(self._value(data)))
-        except Exception as error:  # fastavro raises whatever a broken value makes it stumble on
+        except Exception as error:  # fastavro raises many types of errors on broken values
             raise ValueError("not an Avro value of the schema") from error
 
     def _value(self, data: bytes) -> Any:
@@ -109,8 +109,8 @@ def read_messages(
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Converts messages to batches of COMPLAINT_LOOSE or CALL_LOOSE (by their tag), or of REJECT.
 
-    Every message is in exactly one of them. One without a value, as a compacted topic has, is
-    rejected: it names no record.
+    Every message is in exactly one batch. A message without a value, as in a compacted topic, is
+    rejected because it names no record.
     """
     by_map = options.map_for(kind) is not None
     read = mapped.read if by_map else input_contract.read_records
@@ -142,9 +142,9 @@ def read_queues(
     decoder: Decoder,
     options: ReadOptions,
 ) -> dict[str, Any]:
-    """Reads the queues that there are, to PCollections complaints, calls and rejects.
+    """Reads queues to PCollections complaints, calls and rejects; a missing queue has no rows.
 
-    `read_queue` gives Messages in the global window; those of a bundle are read together.
+    `read_queue` gives Messages in the global window. The messages of a bundle are read together.
     """
     outputs: dict[str, Any] = {}
     rejects = []
@@ -161,7 +161,7 @@ def read_queues(
 
 @dataclass(eq=False)
 class FromQueues(beam.PTransform):
-    """Reads queues of complaints and of calls, and makes ticks by the clock."""
+    """Reads queues of complaints and calls, and makes ticks by the clock."""
 
     queues: Mapping[RecordKind, beam.PTransform]
     decoder: Decoder
@@ -176,9 +176,10 @@ class FromQueues(beam.PTransform):
 
 @dataclass(eq=False)
 class KafkaQueue(beam.PTransform):
-    """Reads Messages from topics of Kafka: `config` is the consumer's, `start` in milliseconds.
+    """Reads Messages from Kafka topics.
 
-    `expansion` is the address of a running expansion service, where Beam is not to start its own.
+    `config` is the consumer's configuration, `start` a time in milliseconds. `expansion` is the
+    address of a running expansion service; without it Beam starts a service.
     """
 
     config: Mapping[str, str]
@@ -189,7 +190,7 @@ class KafkaQueue(beam.PTransform):
     expansion: str | None = None
 
     def expand(self, begin: PBegin) -> Any:
-        """Reads records with their places."""
+        """Reads records with their topic, partition and offset."""
         read = ReadFromKafka(
             dict(self.config),
             list(self.topics),
@@ -218,7 +219,7 @@ def kafka_message(record: Any) -> Message:
 class PubSubQueue(beam.PTransform):
     """Reads Messages from a subscription, `projects/P/subscriptions/S`.
 
-    The attributes are those by which Beam recognizes a message and its time.
+    `id_label` and `timestamp_attribute` name the attributes with a message's id and time.
     """
 
     subscription: str
@@ -239,7 +240,7 @@ class PubSubQueue(beam.PTransform):
 
 
 def pubsub_message(message: Any, subscription: str) -> Message:
-    """Converts a PubsubMessage; its place is its id, a number, or a hash of it."""
+    """Converts a PubsubMessage; its position is its numeric id, or a hash of its id or data."""
     name = message.message_id or ""
     plain = name.isdecimal() and int(name) <= _POSITIVE
     content = name.encode() or message.data or b""
@@ -252,7 +253,7 @@ def pubsub_message(message: Any, subscription: str) -> Message:
 
 
 def _as_contract_value(value: Any) -> Any:
-    """Writes an Avro value as the input contract does: times in ISO 8601, decimals as digits."""
+    """Converts an Avro value to the input contract: times in ISO 8601, decimals as digits."""
     if isinstance(value, dict):
         return {name: _as_contract_value(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -277,7 +278,7 @@ def _record(message: Message, decoder: Decoder) -> tuple[Record, Code | None]:
 
 
 class _Read(beam.DoFn):
-    """Collects the messages of a bundle, and reads up to `BATCH_MESSAGES` of them at once."""
+    """Collects the messages of a bundle, and reads up to `BATCH_MESSAGES` at once."""
 
     def __init__(self, kind: RecordKind, decoder: Decoder, options: ReadOptions) -> None:
         self._kind, self._decoder, self._options = kind, decoder, options

@@ -1,10 +1,11 @@
-"""Keeps the live evidence of a stream in state, and hands all of it out at every tick.
+"""Keeps the live evidence of a stream in state, and emits all of it at every tick.
 
-What arrives is only added to state; the work is done when a tick asks for it. No timers: they fire
-early on some runners and are dropped by others (apache/beam#35168). State is bounded by how long
-each kind of identifier counts: a year for what a scammer must hold, so that the epochs of a number
-that has changed hands (`graph.epochs`) are still told apart; a quarter for suppliers and scripts,
-which only describe.
+Arriving deltas are only added to state; a tick does the work. There are no timers: some runners
+fire them early and others drop them (apache/beam#35168).
+
+State is bounded by how long each kind of identifier counts. Identifiers that a scammer must hold
+count for a year, so that the epochs of a number that changes hands (`graph.epochs`) stay distinct.
+Suppliers and scripts, which only describe a scammer, count for a quarter.
 """
 
 from __future__ import annotations
@@ -76,12 +77,12 @@ from transforms.validate import winning_rows
 from transforms.values import SourceRules
 
 KEYED_BY_PARTITION = tuple[int, Any]
-"""The type that keeps the key of state an integer on every runner."""
+"""A type hint that keeps the key of state an integer on every runner."""
 
 DELTAS, TICKS = "deltas", "ticks"
 
 VALIDATED = "validated"
-"""The counters of validation: of rows that were left out as erased."""
+"""Counters of validation, among them the rows left out as erased."""
 
 RECORDS, STATED, REJECTED, COUNTERS = "records", "stated", "rejected", "counters"
 
@@ -93,18 +94,18 @@ STATE_OUTPUTS = (MAIN, *_ALIVE, REJECTED, TICKS)
 """Outputs of `KeepState`."""
 
 RETENTION_DAYS: Mapping[str, int] = {kind: BY_KIND[kind].retention_days for kind in EntityKind}
-"""Days for which a mention of each kind counts, behind the newest record of the stream.
+"""Days for which a mention of each kind counts, back from the newest record of the stream.
 
-Of a script they are those of the fingerprints of a narrative, and of the words that are kept.
+The days of a script also apply to fingerprints of narratives and to the words kept.
 """
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 GENERATION_RECORDS = 4_096
-"""Records that the last generation has at least before another begins."""
+"""Least records of the last generation before another generation begins."""
 
 WINDOW_SECONDS = 1
-"""Seconds of the window of a tick. Ticks are whole seconds apart: no two share a window."""
+"""Length of a tick's window in seconds. Ticks are whole seconds apart, so each has its window."""
 
 _WINS = [("received_at", "descending"), ("duration_seconds", "descending")]
 
@@ -113,7 +114,7 @@ _WINS = [("received_at", "descending"), ("duration_seconds", "descending")]
 class Tick:
     """An instant at which live evidence is analyzed, in whole seconds since the epoch.
 
-    `snapshot` says whether a snapshot is written then, `entries` what lies below the inputs.
+    With `snapshot` a snapshot is written. `entries` lists the files and folders of the inputs.
     """
 
     second: int
@@ -130,7 +131,7 @@ class Tick:
 
 
 class Settlement(NamedTuple):
-    """Deltas as one, and how many records were left out: older versions, and expired ones."""
+    """A merged delta, and the numbers of records left out: older versions, and expired records."""
 
     delta: Delta
     duplicates: int
@@ -138,10 +139,10 @@ class Settlement(NamedTuple):
 
 
 class Generation(NamedTuple):
-    """Records that came at about one time, whole pieces of evidence, and what they show.
+    """Records of about the same time, in whole groups of evidence.
 
-    `groups` and `keys` have the hashes of the piece of evidence and of the id of each record;
-    `oldest` and `newest` are when these were received.
+    `groups` and `keys` have the hashes of each record's group of evidence and id. `oldest` and
+    `newest` are the first and last times of receipt.
     """
 
     delta: Delta
@@ -151,7 +152,7 @@ class Generation(NamedTuple):
     newest: datetime
 
     def select(self, which: Array) -> Generation:
-        """Returns the records of a mask."""
+        """Returns the records in a mask."""
         return generation_of(take_records(self.delta, np.flatnonzero(which)))
 
 
@@ -163,7 +164,7 @@ def generation_of(delta: Delta) -> Generation:
 
 
 def generations_of(delta: Delta) -> Iterator[Generation]:
-    """Cuts a delta into generations of some records, those of the oldest evidence first."""
+    """Splits a delta into generations, oldest evidence first."""
     names, group = np.unique(record_groups(delta), return_inverse=True)
     first = np.full(len(names), np.iinfo(np.int64).max)
     np.minimum.at(first, group, delta.records["received_at"].cast(INTEGER).to_numpy())
@@ -174,12 +175,19 @@ def generations_of(delta: Delta) -> Iterator[Generation]:
 
 @dataclass
 class LiveState:
-    """The records alive, how many were left out so far, and those that the last tick brought.
+    """The live records, the numbers of records left out, and the records of the last tick.
 
-    A record is in one of the `generations`, of which a tick changes few: the last, which takes what
-    comes, and those whose records expire, are replaced, or are of a piece of evidence that goes on.
-    `beside` has the stated numbers and the phrases. `erased` counts rows, those that came again
-    among them.
+    A record is in a single generation. A tick changes few generations: the last, which takes new
+    records, and generations whose records expire, are replaced, or get more evidence in their
+    group.
+
+    Attributes:
+        generations: The live records.
+        beside: The stated numbers and the phrases.
+        duplicates: Older versions left out so far.
+        expired: Expired records left out so far.
+        erased: Erased rows so far; a row that came again counts again.
+        fresh: The records that the last tick brought.
     """
 
     generations: list[Generation] = field(default_factory=list)
@@ -191,15 +199,15 @@ class LiveState:
     _places: tuple[Array, Array] = field(init=False)
 
     def deltas(self) -> list[Delta]:
-        """Returns what is alive in parts; mentions that have expired may still be in them."""
+        """Returns the live deltas in parts, which may still have expired mentions."""
         return [*(generation.delta for generation in self.generations), self.beside]
 
     def settled(self, days: Mapping[str, int]) -> Delta:
-        """Returns what is alive as one."""
+        """Returns the live deltas, merged, without expired mentions."""
         return settle_deltas(self.deltas(), days).delta
 
     def restore(self, deltas: Sequence[Delta], days: Mapping[str, int]) -> None:
-        """Begins with the deltas of ticks."""
+        """Replaces the live records by the deltas of earlier ticks."""
         whole = settle_deltas(deltas, days).delta
         nothing = empty_delta()
         self.beside = nothing._replace(stated=whole.stated, phrases=whole.phrases)
@@ -211,18 +219,18 @@ class LiveState:
         return number[sorted_lookup(groups, hash_text(evidence["group_id"]))[0]]
 
     def erase(self, known: ErasureList, days: Mapping[str, int]) -> None:
-        """Takes out the records that were erased."""
+        """Removes erased records."""
         left, count = without_erased(self.settled(days), known)
         self.restore([left], days)
         self.count_erased(count)
 
     def count_erased(self, rows: int) -> None:
-        """Counts rows that were left out or taken out."""
+        """Counts erased rows that were left out or removed."""
         self.erased += rows
         increment_engine_counter((("live", ERASED), rows))
 
     def settle(self, deltas: Sequence[Delta], days: Mapping[str, int]) -> None:
-        """Settles what came with what is there."""
+        """Merges new deltas into the live records."""
         fresh = concat_deltas(deltas)
         came, *known = generations = [generation_of(fresh), *self.generations]
         newest = max(
@@ -259,18 +267,24 @@ class LiveState:
 
 @dataclass(eq=False)
 class KeepState(beam.PTransform):
-    """Keeps DELTAS ((partition, Delta)) and REJECTED (REJECT) until TICKS ask for what is alive.
+    """Keeps DELTAS ((partition, Delta)) and REJECTED (REJECT), and emits them at each of TICKS.
 
-    Outputs, in the tick's window: batches of MAIN (EVIDENCE, with `received_at`, from which a row
-    ages), RECORDS (RECORD), STATED (STATED_AT), FINGERPRINTS (FINGERPRINT_ROW, with that time too),
-    PHRASES (PHRASE_COUNT) and REJECTED (REJECT, those that came since the last tick), COUNTERS and
-    TICKS. `days` is for how long each kind of identifier counts.
+    The outputs, in the tick's window, are batches, except COUNTERS and TICKS:
+
+    - MAIN: EVIDENCE with `received_at`, from which a row ages
+    - RECORDS: RECORD
+    - STATED: STATED_AT
+    - FINGERPRINTS: FINGERPRINT_ROW with `received_at`
+    - PHRASES: PHRASE_COUNT
+    - REJECTED: REJECT, the rows since the last tick
+
+    `days` says how long each kind of identifier counts.
     """
 
     days: Mapping[str, int]
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
-        """Adds what arrives to state; at a tick settles it and hands it out."""
+        """Adds arriving deltas to state; at a tick merges them and emits the live records."""
         asked = inputs[TICKS] | "Every partition" >> beam.FlatMap(
             lambda tick: [(partition, tick) for partition in range(PARTITIONS)]
         ).with_output_types(KEYED_BY_PARTITION)
@@ -287,16 +301,16 @@ class KeepState(beam.PTransform):
 
 @dataclass(eq=False)
 class KeepStateInMemory(beam.PTransform):
-    """Does what `KeepState` does for a stream that is one process, tick after tick in `live`.
+    """Keeps state as `KeepState` does, in `live`, for a stream in a single process.
 
-    For a `LocalExecutor`. `live` is the state of a tick when the whole tick has succeeded.
+    For a `LocalExecutor`. `live` is valid after the whole tick has succeeded.
     """
 
     days: Mapping[str, int]
     live: LiveState
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
-        """Settles what came with what was, and hands it out."""
+        """Merges new deltas into the live records, and emits all."""
         came = (AsIter(inputs[name]) for name in (DELTAS, VALIDATED))
         step = beam.ParDo(_Settle(self.live, self.days), *came)
         kept = inputs[TICKS] | "Settle" >> step.with_outputs(*_ALIVE, main=MAIN)
@@ -308,7 +322,7 @@ class KeepStateInMemory(beam.PTransform):
 class Clock(beam.PTransform):
     """Makes ticks by the clock, for engines with splittable DoFns.
 
-    A pulse a second moves the watermark. Without the pulses a tick's window would stay open until
+    A pulse every second moves the watermark. Without pulses a tick's window would stay open until
     the next tick.
     """
 
@@ -316,7 +330,7 @@ class Clock(beam.PTransform):
     snapshot_interval: int
 
     def expand(self, begin: PBegin) -> beam.PCollection:
-        """Makes pulses in the middle of each second, of which some are ticks."""
+        """Makes a pulse in the middle of each second; some pulses become ticks."""
         start = Timestamp(int(time.time()) + 0.5)
         return (
             begin
@@ -326,11 +340,10 @@ class Clock(beam.PTransform):
 
 
 def ticks_at_pulse(pulse: float, every: int, snapshot_interval: int) -> Iterator[Tick]:
-    """Yields the tick of a pulse, in seconds since the epoch, if there is one.
+    """Yields the tick of a pulse, in seconds since the epoch, if any.
 
-    Ticks are `every` seconds apart. After a pause all the pulses of that time come at once; the
-    ticks among them are left out, but for those of snapshots, since the newest one shows all that
-    they would.
+    Ticks are `every` seconds apart. After a pause all missed pulses come at once. Their ticks are
+    left out, except for snapshots, since the newest tick shows the same evidence.
     """
     second = int(pulse)
     if second % every == 0:
@@ -340,17 +353,17 @@ def ticks_at_pulse(pulse: float, every: int, snapshot_interval: int) -> Iterator
 
 
 def tick_windows() -> beam.WindowInto:
-    """Returns windows in which each tick, and what comes of it, is alone."""
+    """Returns windows that each contain a single tick and its results."""
     return beam.WindowInto(FixedWindows(WINDOW_SECONDS))
 
 
 def settle_deltas(
     deltas: Sequence[Delta], days: Mapping[str, int], newest: datetime | None = None
 ) -> Settlement:
-    """Merges deltas into one: each id once, and nothing that has expired.
+    """Merges deltas into a delta with distinct ids and without expired rows.
 
-    Age is counted back from the `newest` record, by default that of these deltas. The result
-    depends on the set of records alone, not on their order or on how they lie in deltas.
+    Age is counted back from the `newest` record, by default the newest of these deltas. The order
+    of records and their division into deltas do not change the result.
     """
     whole = concat_deltas(deltas)
     arrived = whole.records.num_rows
@@ -386,7 +399,7 @@ def settle_deltas(
 
 
 def with_record_times(records: pa.RecordBatch, rows: pa.RecordBatch) -> pa.RecordBatch:
-    """Converts evidence or fingerprints of a delta's records to live ones, without `row`."""
+    """Gives evidence or fingerprints of a delta's records their `received_at` instead of `row`."""
     when = records["received_at"].take(rows["row"])
     return rows.append_column("received_at", when).drop_columns(["row"])
 
@@ -394,9 +407,9 @@ def with_record_times(records: pa.RecordBatch, rows: pa.RecordBatch) -> pa.Recor
 def unexpired(
     rows: pa.RecordBatch, decided: DecisionsInForce, days: Mapping[str, int]
 ) -> pa.RecordBatch:
-    """Drops live rows that have expired by `decided.newest`; the others lose their time.
+    """Drops live rows that have expired by `decided.newest`, and the column `received_at`.
 
-    A partition's own newest record is never newer than that of all, so state holds at least these.
+    A partition's newest record is at most as new, so state still has all rows that stay.
     """
     newest = decided.newest
     if newest is not None:
@@ -406,7 +419,7 @@ def unexpired(
 
 
 def count_live_records(records: pa.RecordBatch) -> Iterator[CounterValue]:
-    """Counts records that are alive, as a snapshot accounts for them: the others are not in it."""
+    """Counts live records, which are the only records in a snapshot, as read and accepted."""
     for row in pc.value_counts(records["record_kind"]).to_pylist():
         name = KIND_PLURAL[RecordKind(row["values"])]
         yield (name, "read"), row["counts"]
@@ -414,14 +427,14 @@ def count_live_records(records: pa.RecordBatch) -> Iterator[CounterValue]:
 
 
 def longest_retention(days: Mapping[str, int]) -> int:
-    """Returns the days for which a record is remembered, so that its duplicate is known as one."""
+    """Returns the days for which records are kept, so that their duplicates are recognized."""
     return max(days.values())
 
 
 def deltas_of_records(
     accepted: pa.RecordBatch, kind: RecordKind, rules: SourceRules
 ) -> Iterator[tuple[int, Delta]]:
-    """Converts an accepted batch of one kind of record to (partition, Delta).
+    """Converts accepted rows of a kind of record to (partition, Delta).
 
     `rules` say how rows without a pseudonym count as reporters.
     """
@@ -433,12 +446,12 @@ def deltas_of_records(
 
 
 def deltas_of_rejects(rejects: pa.RecordBatch) -> Iterator[tuple[int, Delta]]:
-    """Converts a REJECT batch, not masked yet, to (partition, Delta) of the stated numbers."""
+    """Converts a REJECT batch, not yet masked, to (partition, Delta) of its stated numbers."""
     yield from split_delta(rejects_to_delta(rejects, datetime.now(UTC)), PARTITIONS)
 
 
 class _KeepState(beam.DoFn):
-    """State of a partition: what has settled, and what came since the last tick."""
+    """State of a partition: the merged deltas, and the deltas since the last tick."""
 
     SETTLED = BagStateSpec("settled", PickleCoder())
     FRESH = BagStateSpec("fresh", PickleCoder())
@@ -495,13 +508,13 @@ class _Settle(beam.DoFn):
 
 
 def _count_settled(done: Settlement) -> None:
-    """Counts what settling left out in the engine's counters."""
+    """Adds the records that a merge left out to the engine's counters."""
     increment_engine_counter((("live", "duplicates"), done.duplicates))
     increment_engine_counter((("live", "expired"), done.expired))
 
 
 def _emit_state(deltas: Iterable[Delta], duplicates: int, expired: int) -> Iterator[Any]:
-    """Yields what is alive in a partition as outputs of its step; see `KeepState`."""
+    """Yields the live rows of a partition as outputs of `KeepState`."""
     yield TaggedOutput(COUNTERS, (("live", "duplicates"), duplicates))
     yield TaggedOutput(COUNTERS, (("live", "expired"), expired))
     for delta in deltas:
@@ -519,7 +532,7 @@ def _emit_state(deltas: Iterable[Delta], duplicates: int, expired: int) -> Itera
 def _unexpired_phrases(
     phrases: pa.RecordBatch, days: Mapping[str, int], newest: datetime | None
 ) -> pa.RecordBatch:
-    """Prunes phrases by a script's retention, behind the newest record or person."""
+    """Prunes phrases by a script's retention, back from the newest record or person."""
     latest = pc.max(phrases["received_at"].cast(INTEGER)).as_py() or 0
     latest = max(latest, microseconds_of(newest) if newest is not None else 0)
     oldest = latest - days[EntityKind.SCRIPT] * MICROSECONDS_A_DAY
@@ -532,7 +545,7 @@ def _ages(records: pa.RecordBatch, rows: pa.RecordBatch, newest: datetime) -> Ar
 
 
 def _keep_young(rows: pa.RecordBatch, age: Array, days: Mapping[str, int]) -> pa.RecordBatch:
-    """Drops fingerprints that are too old, and of evidence the mentions whose kind counts less."""
+    """Drops fingerprints, or mentions in evidence, that are older than their kind counts."""
     if MENTIONS not in rows.schema.names:
         return rows.filter(age <= days[EntityKind.SCRIPT] * MICROSECONDS_A_DAY)
     mentions = explode(rows, MENTIONS)

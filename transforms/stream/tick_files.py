@@ -1,8 +1,7 @@
 """Reads and writes the files of a stream's ticks: the known run, snapshots, and rejects.
 
-The clusters that are known already are those of the latest batch run, looked at again at every
-tick. A snapshot is written as a run of its own. Files of rejects can be written again without a row
-lost or doubled.
+The known clusters come from the latest batch run, whose manifest is read at every tick. A snapshot
+is written as a run folder. Files of rejects can be written again without losing or repeating a row.
 """
 
 from __future__ import annotations
@@ -40,20 +39,20 @@ from transforms.write.parquet_files import is_local
 from transforms.write.publish import parquet_bytes, sort_rows, staging_folder, write_output_file
 
 SNAPSHOTS_FOLDER = "snapshots"
-"""Below the stream's output: a folder a snapshot, named after its instant."""
+"""Folder in the stream's output with a folder for each snapshot, named after its instant."""
 
 POSITIONS_PER_FILE = 10_000
-"""Positions of a source whose rejects share a file: what is written again stays small."""
+"""Positions of a source whose rejects share a file. So little is written again for a new reject."""
 
 KnownRun = tuple[str, list[pa.RecordBatch]]
-"""The id of a run, and the PREVIOUS batches of its members."""
+"""A run's id, and its members as PREVIOUS batches."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
 class SnapshotOptions:
-    """The common part of the manifests of a stream's snapshots."""
+    """The output of a stream's snapshots, and the common part of their manifests."""
 
     output: str
     versions: Mapping[str, str]
@@ -61,7 +60,7 @@ class SnapshotOptions:
     private: PrivateStore = field(default_factory=PrivateStore)
 
     def private_of(self, name: str) -> PrivateStore:
-        """Returns where the private files of one snapshot go."""
+        """Returns the store for a snapshot's private files."""
         if self.private.output is None:
             return self.private
         output = f"{self.private.output.rstrip('/')}/{name}"
@@ -75,7 +74,7 @@ class WriteRejects(beam.PTransform):
     output: str
 
     def expand(self, rejects: beam.PCollection) -> Any:
-        """Brings what belongs in one file together, and adds to it what is not in it yet."""
+        """Groups rows by file, and adds to each file the rows that it lacks."""
         return (
             rejects
             | "By file" >> beam.FlatMap(split_rejects_by_file)
@@ -85,9 +84,9 @@ class WriteRejects(beam.PTransform):
 
 
 def snapshot_run(tick: Tick, snapshots: SnapshotOptions) -> Iterator[RunSettings]:
-    """Yields the run that a snapshot is, if one is due at this tick.
+    """Yields the settings of a snapshot's run, if a snapshot is due at this tick.
 
-    The staging folder is named after the instant too: a retry writes the same files again.
+    The staging folder is named after the instant too, so a retry writes the same files again.
     """
     if tick.snapshot:
         output = f"{snapshots.output.rstrip('/')}/{SNAPSHOTS_FOLDER}/{tick.name()}"
@@ -103,11 +102,13 @@ def snapshot_run(tick: Tick, snapshots: SnapshotOptions) -> Iterator[RunSettings
 
 
 def read_known_members(folder: str, known: KnownRun | None) -> KnownRun:
-    """Returns a run's id and the PREVIOUS batches of its members; those `known`, if it is that run.
+    """Returns a run's id and its members as PREVIOUS batches.
+
+    If `known` is this run, it is returned without reading the members again.
 
     Raises:
-        OSError: if the folder is no finished run, or one that ended while it was read.
-        AlteredRunError: if its members are not what it wrote.
+        OSError: The folder is no finished run, or its run was replaced while it was read.
+        AlteredRunError: The members are not as the run wrote them.
     """
     manifest = read_manifest(folder)
     if known is not None and manifest["run_id"] == known[0]:
@@ -119,7 +120,7 @@ def read_known_members(folder: str, known: KnownRun | None) -> KnownRun:
 
 
 def split_rejects_by_file(rejects: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Groups REJECT rows by the name of the file that they belong to."""
+    """Groups REJECT rows by the name of their file."""
     by_file: dict[str, list[int]] = {}
     pairs = row_tuples(rejects, "source", "position")
     for row, (source, position) in enumerate(pairs):
@@ -129,9 +130,9 @@ def split_rejects_by_file(rejects: pa.RecordBatch) -> Iterator[tuple[str, pa.Rec
 
 
 def rejects_file_name(source: str, position: int) -> str:
-    """Names the file of a source's rejects around a position, so that it leads nowhere else.
+    """Returns the name of the file of a source's rejects around a position, without path signs.
 
-    What reads a folder of Parquet passes over names that begin with a dot or an underscore.
+    Names do not begin with a dot or an underscore, which readers of Parquet folders skip.
     """
     plain = _UNSAFE.sub("_", source)[-60:].strip("._")
     digest = xxhash.xxh3_64_hexdigest(source.encode())[:8]
@@ -139,21 +140,21 @@ def rejects_file_name(source: str, position: int) -> str:
 
 
 def merge_rejects(old: pa.Table, new: pa.Table) -> pa.Table:
-    """Merges REJECT rows, each (source, position, code) once; the first to be there stays."""
+    """Merges REJECT rows; of rows with the same (source, position, code) the first stays."""
     rows = pa.concat_tables([old, new]).combine_chunks()
     first, _ = distinct_rows([rows[name].combine_chunks() for name in REJECTS.key])
     return rows.take(first)
 
 
 class KnownMembers(beam.DoFn):
-    """Reads the PREVIOUS batches of the run in `folder`, for one element a window; none without."""
+    """Yields the members of the run in `folder` as PREVIOUS batches, for an element a window."""
 
     def __init__(self, folder: str | None) -> None:
         self._folder = folder
         self._known: KnownRun | None = None
 
     def process(self, _: object) -> Iterator[pa.RecordBatch]:
-        """Looks at the manifest; reads the members when the run is another one."""
+        """Reads the manifest, and the members if the run has changed."""
         if self._folder is not None:
             read = partial(read_known_members, self._folder, self._known)
             self._known = read_or_keep(read, self._known)
@@ -174,7 +175,7 @@ def _write_rejects(keyed: tuple[str, Iterable[pa.RecordBatch]], output: str) -> 
     if not is_local(output):
         write_output_file(content, output, name, rows.num_rows)
         return
-    # Whole, or as it was: earlier rejects are nowhere else, and the tick is run again on it.
+    # Replaced at once: the file is the only copy of earlier rejects, and a tick may run again.
     folder, _, last = name.rpartition("/")
     aside = Path(output, folder, f".{last}.next")
     write_output_file(content, output, f"{folder}/{aside.name}", rows.num_rows)

@@ -65,8 +65,7 @@ def hash_dial_formats(rows: pa.RecordBatch) -> Array:
 
 
 def hash_claims(rows: pa.RecordBatch) -> Array:
-    """Returns the reporters who call a phone number a victim's: a row of hashes, a row of
-    reporters.
+    """Returns hashes of victims' phone numbers and the reporters who state them, as two rows.
 
     The pairs are distinct and sorted by the hash of a dial format. `NOBODY_NAMED` stands for a null
     reporter. The batch has STATED_NUMBER rows.

@@ -52,7 +52,7 @@ FORMS = OPENED + 3
 """Most forms of a text."""
 
 TOUCHES, CLOSE, APART = range(3)
-"""How a run of digits joins the run before it: they are read as one; close; or apart."""
+"""A run of digits is part of the same number as the run before it, close to it, or apart."""
 
 PLAIN = r"\x00-\xb1\xb4-\xb8\xba\xbb\xbf-\x{65f}\x{2010}-\x{2027}\x{2030}-\x{205e}\x{20a0}-\x{20cf}"
 """RE2: characters without digits of other scripts, and without any that NFKC turns into digits."""

@@ -154,8 +154,7 @@ def contain_victims_number(entity_ids: pa.Array, own: Array) -> Array:
 def assign_victim_roles(
     evidence: pa.RecordBatch, claims: Array
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Gives identifiers that a reporter calls a victim's own this role in all the reporter's
-    records.
+    """Gives the role `victim` to claimed identifiers, in all records of the claim's reporter.
 
     A reporter key that stands for many people is excepted, since none of them speaks for the
     others. `claims` are the stated numbers of all victims, made by `number_index.hash_claims`.

@@ -272,7 +272,7 @@ def paper_changes(records: pa.RecordBatch, key: RegisterKey) -> pa.Table:
 
 
 def _changes(count: int, entries: Mapping[str, Any], key: RegisterKey) -> pa.Table:
-    """Makes REGISTER_CHANGE rows of entries under a key; they stay unless `entries` say `leaves`."""
+    """Makes REGISTER_CHANGE rows of entries under a key, which by default do not leave."""
     columns = {"key_id": key.key_id, "leaves": False, **entries}
     return one_table(fill_columns(count, columns, REGISTER_CHANGE))
 
