@@ -1,7 +1,7 @@
-"""Raises alerts on what the records of a tick show, and delivers each once.
+"""Raises alerts on the records of a tick, and delivers each alert once.
 
-In: the members, evidence, links and lineage of a tick's clusters, and the known run. Out: ALERT
-batches to files, a webhook, Kafka or Pub/Sub, each alert once however often it is raised.
+The members, evidence, links and lineage of a tick's clusters and the known run come in. ALERT
+batches go out to files, a webhook, Kafka or Pub/Sub; an alert that is raised again is not repeated.
 """
 
 import lazy_loader

@@ -147,7 +147,7 @@ def write_alerts_to_pubsub(topic: str) -> beam.PTransform:
 
 
 def alert_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
-    """Yields ALERT rows as (alert_id, line of JSON). Keys are sorted; the line ends with "\\n"."""
+    """Yields ALERT rows as (alert_id, line of JSON with sorted keys and a line break)."""
     for row in alerts.to_pylist():
         yield row["alert_id"], orjson.dumps(row, option=_LINE)
 
