@@ -52,13 +52,13 @@ GIANT_CLUSTER_SHARE = 0.25
 """Share of all members above which the largest cluster is an alarm: a giant component."""
 
 GIANT_CLUSTER_MIN_MEMBERS = 200
-"""Members below which the largest cluster is no alarm, whatever its share."""
+"""Least members of a largest cluster that raises an alarm, whatever its share."""
 
 UNKNOWN_FIELDS = "_unknown_fields"
-"""Ends the groups of counters that are named after fields which the contract does not have."""
+"""End of the names of counter groups for fields that the contract lacks."""
 
 MOST_NAMES = 1_000
-"""Names of such fields that a manifest has; the others are counted together."""
+"""Most names of such fields in a manifest; the others are counted together."""
 
 OTHER_FIELDS = "other"
 """The name under which these are."""
@@ -110,7 +110,7 @@ class RunSettings:
 
 
 def rows_by_file_group(kind: str) -> str:
-    """Returns the group of the counters of rows by file; a file can be read for both kinds."""
+    """Returns the group of the counters of rows by file, for a kind of record."""
     return f"{kind}_rows"
 
 
@@ -405,14 +405,14 @@ def check_tables(folder: str, manifest: Mapping[str, Any], tables: Iterable[Tabl
 def check_private(
     folder: str, manifest: Mapping[str, Any], table: Table | None = None
 ) -> PrivateManifest | None:
-    """Compares the private files of a run, or those of one table, with their own manifest.
+    """Compares the private files of a run, or of a table, with the private manifest.
 
-    Returns that manifest; None for a run from before there was one, or a copy without private
-    files. What was held back is not compared, as nothing builds on it and it is to be removed.
+    Returns this manifest, or None for a run of an older version or a copy without private files.
+    Held-back files are not compared: no step reads them, and they are to be removed.
 
     Raises:
-        AlteredRunError: if it is not that of this run, or as `check_files`.
-        PrivateFileError: if it is no such manifest.
+        AlteredRunError: The manifest is another run's, or as `check_files`.
+        PrivateFileError: The file is no private manifest.
     """
     root = private_root(folder, manifest)
     kept_manifest = read_private_manifest(root) if manifest.get("private") else None
@@ -491,7 +491,7 @@ def _is_there(root: str) -> bool:
 
 
 def _difference(folder: str, entry: OutputFile) -> str | None:
-    """Returns what is wrong with a file that a manifest lists; None if nothing is."""
+    """Returns the first difference between a file and its entry in a manifest, or None."""
     name, size, digest = entry["name"], entry["bytes"], entry["sha256"]
     parts = name.split("/")
     if not {"", ".", ".."}.isdisjoint(parts):

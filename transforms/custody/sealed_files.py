@@ -41,12 +41,12 @@ _SALT = slice(_KEY_ID.stop, _KEY_ID.stop + SALT_BYTES)
 
 
 class PrivateFileError(ValueError):
-    """A private file that cannot be opened, with what to do; one line, without its content."""
+    """A private file cannot be opened. The message is a line with the remedy, without content."""
 
 
 @dataclass(frozen=True)
 class PrivateKey:
-    """The secret under which private files are sealed; its text form does not show it."""
+    """The secret that seals private files; `repr` does not show it."""
 
     secret: bytes = field(repr=False)
 
@@ -76,11 +76,11 @@ class PrivateStore:
 def private_files(folder: str, manifest: Mapping[str, Any], table: Table) -> dict[str, int]:
     """Returns the paths of a private table of a run, with their rows; none if it kept none.
 
-    The rows are those of the private manifest, if there is one: the run's own has those of before
-    anything was erased.
+    Numbers of rows come from the private manifest if there is one: the run's manifest does not know
+    of later erasures.
 
     Raises:
-        PrivateFileError: if there is something else in its place.
+        PrivateFileError: The private manifest is not what the run wrote.
     """
     root = private_root(folder, manifest)
     part = re.compile(re.escape(table.name) + r"/part-\d+-of-\d+\.parquet")
@@ -105,7 +105,7 @@ def read_private_manifest(root: str) -> PrivateManifest | None:
     path = f"{root}/{PRIVATE_MANIFEST}"
     try:
         content = read_bytes(path)
-    except (OSError, ValueError):  # ValueError: a store of which nothing is installed here
+    except (OSError, ValueError):  # ValueError: no library for this store is installed
         return None
     try:
         return converted(PrivateManifest, read_json(content))

@@ -101,10 +101,10 @@ _LOCAL = re.compile(rf"[a-z0-9._+'&=%#-]{{1,{_MAX_LOCAL}}}")
 _HOST = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,4}")
 
 _LEAD = re.compile(r"[._+'&=%#-]+")
-"""Signs behind which a name may begin: what stands before them is of another word."""
+"""Signs after which a name may begin, because the text before them may be another word."""
 
 _MOST_LEADS = 5
-"""Beginnings of a name that are read, beside its first."""
+"""Most beginnings of a name that are tried after its first."""
 
 
 def possible_addresses(text: str) -> Iterator[PossibleAddress]:

@@ -91,7 +91,7 @@ def compatible_in_place(text: str) -> str:
 
 
 def decode_web_escapes(text: str) -> Reading:
-    """Decodes web escapes, also of web escapes; one of no printable ASCII becomes a blank."""
+    """Decodes web escapes, also nested; an escape of no printable ASCII becomes a blank."""
     return _decode(text, _WEB_ESCAPE_RE, lambda escape: _decoded(escape[0]))
 
 

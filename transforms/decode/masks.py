@@ -19,7 +19,7 @@ from transforms.decode.escapes import Span, plain_in_place
 from transforms.decode.readings import has_token
 
 Spans = Iterable[Span | tuple[int, int, str]]
-"""Spans; what is said of one beside its places does not matter here."""
+"""Spans, perhaps with an id, which is ignored here."""
 
 MASK = "#"
 

@@ -28,7 +28,7 @@ _GROUP_WORDS = _CONNECTORS.union(JOINERS, _LISTS["fillers"], _LISTS["between"])
 """Words that may stand between the groups of a number, which do not end it."""
 
 _PORTUGUESE = re.compile(r"\b(?:dois|duas|quatro|meia|sete|oito)\b")
-"""Words beside which 'um' is a digit, and nobody's hesitation."""
+"""Portuguese words: in a text with them 'um' is a digit, not a hesitation."""
 
 _CHINESE = str.maketrans(
     "零〇一二三四五六七八九幺两兩壹贰貳叁參肆伍陆陸柒捌玖", "00123456789122122334566789"
@@ -48,7 +48,7 @@ class NumberWord(NamedTuple):
 
 
 _UNIT, _TEEN, _TENS, _SCORE, _HUNDRED, _THOUSAND, _WHOLE, _REPEAT, _FIGURES = range(9)
-"""Kinds of words; a score is one to which French adds ten and more: 'soixante-dix'."""
+"""Kinds of words. To a score French adds ten and more: 'soixante-dix'."""
 
 
 class _Word(NamedTuple):
@@ -254,7 +254,7 @@ def _room(word: _Word, *, composed: bool) -> int:
 def _grow(
     value: int, room: int, kind: int, word: _Word, after: _Word | None, *, composed: bool
 ) -> tuple[int, int] | None:
-    """Returns a number with another word in it, and below what more can be added; or None."""
+    """Returns a number with another word added, and the limit for the next addition; or None."""
     if not room and word.kind in (_UNIT, _TEEN, _WHOLE):
         return None
     between = word.gap.strip(" -\n\xa0")

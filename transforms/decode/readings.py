@@ -41,16 +41,16 @@ TOKEN_HINT = (
     r"[MNO][DTjz][AEIMQUYcgk][w-z0-5]|(?:3[0-9]){3}(?:[2-7][0-9A-Fa-f]){4}"
     r"|[/?#=&][A-Za-z0-9+_-]{12}"
 )
-"""RE2: without a match of this, a text has no token of a number, and no link has any token.
+"""RE2: a text without a match has no token of a number, and no link with a token.
 
-Three digits are one of few groups of four letters in Base64, and so are they in hex.
+In Base64 and in hex only few groups of letters stand for three digits.
 """
 
 ADDRESS_TOKEN_HINT = (
     r"[A-Za-z0-9](?:Q[A-P]|[EUk0][A-D]|[BFJNRVZdhlptx159]A)[A-Za-z0-9]{3}"
     r"|(?:[2-7][0-9A-Fa-f]){2}40(?:[2-7][0-9A-Fa-f]){3}"
 )
-"""RE2: without a match of this, a text has no token of an address: an @ in Base64 and in hex."""
+"""RE2: a text without a match has no token of an address, which has an @ in Base64 or hex."""
 
 _ID_HINT = rf"{TOKEN_HINT}|{ADDRESS_TOKEN_HINT}|[%&\\]|[^\x00-\x7f]"
 """RE2: without a match of this, an id encodes no contact."""

@@ -38,7 +38,7 @@ DOT_WORDS = "dot|punto|punkt"
 DASH_WORDS = "dash|hyphen|minus|gui[oó]n|bindestrich"
 UNDERSCORE_WORDS = "underscore"
 
-# The same with words that also stand for something else: for what is hidden, of no identifier.
+# The same with ambiguous words: used only to mask, never to read an identifier.
 HIDDEN_AT_WORDS = f"{AT_WORDS}|arobase|klammeraffe|ät"
 HIDDEN_DOT_WORDS = f"{DOT_WORDS}|point"
 

@@ -36,7 +36,7 @@ ENGINE_COUNTERS: Mapping[tuple[str, str], str] = {
     ("alerts", "written"): "alerts_written",
     ("alerts", "refused"): "alerts_refused",
 }
-"""The engine's name of a (group, name) counter; none is named after what a record holds."""
+"""The engine's name of a (group, name) counter. Names never come from a record's values."""
 
 
 def count_read(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[CounterValue]:

@@ -70,13 +70,13 @@ class KeyedInput:
 
 @dataclass(eq=False)
 class PerPartition(beam.PTransform):
-    """Brings rows with equal keys together and applies `work` to one partition after another.
+    """Groups rows by key and applies `work` to one partition after another.
 
-    Input: a dict of PCollections of RecordBatches, as `inputs` describes them. `work` gets a Table
-    for each of `inputs` in their order, then the side inputs (one, or a tuple of two) if any,
-    and returns a Table, which comes out in batches, or yields elements, or TaggedOutputs for the
-    names in `outputs`; with those, what is not tagged comes out as `MAIN`. It must not depend on
-    the order of the rows. Without `partitions` the pipeline's options say how many there are.
+    The input is a dict of PCollections of RecordBatches, described by `inputs`. `work` gets a Table
+    for each of `inputs` in order, then the side inputs, if any: a single one, or a tuple of two.
+    It returns a Table, which comes out in batches, or yields elements. With `outputs` it yields
+    TaggedOutputs for these names; untagged elements come out as `MAIN`. It must not depend on the
+    order of rows. Without `partitions` the pipeline's options give their number.
     """
 
     inputs: Mapping[str, KeyedInput]

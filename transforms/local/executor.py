@@ -182,7 +182,7 @@ class _Run:
         return any(label.startswith(self._beside) for label in stage.labels)
 
     def _run_beside(self, ready: Sequence[Stage]) -> None:
-        """Runs in a fork what is for one, where other stages are ready; they are asked for last."""
+        """Runs stages meant for a fork in a fork, if other stages are ready; reads them last."""
         if self._apart or self._processes < 2 or time.process_time() < BESIDE_SECONDS:
             return
         apart = [stage for stage in ready if self._is_beside(stage)]

@@ -10,8 +10,10 @@ from typing import Any
 from transforms.write import end_fork, fork, forking
 
 LEAST_PATIENCE, PATIENCE = 120.0, 10.0
-"""Seconds, and times the seconds that something as long took here, after which a fork that has not
-answered is given up: one that waits for a lock which nobody holds there would hold up the run."""
+"""Seconds, and a multiple of the seconds of similar work here, to wait for a fork's answer.
+
+A fork that waits for a lock which no thread in it holds would otherwise hold up the run.
+"""
 
 
 class ForkFailedError(Exception):

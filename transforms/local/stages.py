@@ -64,7 +64,7 @@ class Stage:
     after: set[Stage] = field(default_factory=set)
 
     def ends_before(self, others: Iterable[Stage]) -> bool:
-        """Tells whether this is one of the stages, or ends before one of them begins."""
+        """Tells whether this stage is among `others`, or ends before any of them begins."""
         seen: set[Stage] = set()
         pending = list(others)
         while pending:

@@ -1,8 +1,8 @@
 """Phone numbers: normalized to E.164, and found in free text.
 
 Numbers as written, or texts, come in with the region of their record, one by one or as Arrow
-columns. Out go readings: E.164, region, line type, how the number was read and with what
-confidence, or the reason why it was refused; numbers found in texts also with their offsets.
+columns. Readings go out: E.164, region, line type, method and confidence, or the reason of refusal.
+Numbers found in texts also have their offsets.
 """
 
 import lazy_loader

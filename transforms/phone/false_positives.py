@@ -1,6 +1,6 @@
 """Blanks digits in text that are no phone numbers: addresses, ids, dates, money, cards, references.
 
-That happens before numbers are looked for, at the same length, so that offsets stay valid.
+This precedes the search for numbers. The text keeps its length, so offsets stay valid.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ LABELS, LABEL_SUFFIXES = load_reference_data("id_labels.toml").values()
 _JOINTS = r"[\s#:.=-]"
 
 _LABEL_REACH = 60
-"""Characters of the longest name of an id, with what may follow it."""
+"""Length of the longest name of an id with words after it, in characters."""
 
 _PHONE_GROUPING = re.compile(
     r"(?:1[-. ])?\d{3}[-. ]\d{3}[-. ]\d{4}|0\d{1,5}[-. ]\d{2,4}(?:[-. ]\d{2,4}){1,4}"
@@ -106,10 +106,10 @@ _MAY_BE_PRODUCT = re.compile(r"[A-Za-z] \d{1,4}(?:[./]\d\d?)? [(+\d]")
 _MAY_BE_MIXED = re.compile(r"\d(?:(?<=[A-Za-z]\d)|[A-Za-z])")
 
 RARE = ((_MAY_BE_PRODUCT, _PRODUCT), (_MAY_BE_BARE, _BARE), (_MAY_BE_MIXED, _MIXED))
-"""Rare false positives: what is wherever there is one, and its pattern."""
+"""Rare false positives: a quick test, and the pattern."""
 
 _ID = re.compile(r"\d(?<!\d\d)(?<!\+\d)(?<![\d)][-. ]\d)[\d -]{3,30}(?![\d(])")
-"""Digits that may be an id: not those behind others, which no label is beside."""
+"""Digits that may be an id: no digits stand before them, since a label does."""
 
 
 def _backwards(words: Sequence[str]) -> str:
@@ -134,11 +134,11 @@ CONTEXT_BEFORE, CONTEXT_AFTER = 48, 16
 
 
 def blank_false_positives(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """Blanks what only looks like a phone number, in spans of a text and the words around them.
+    """Blanks digits that only look like a phone number, in spans of a text and around them.
 
     Args:
         text: A text, which keeps its length.
-        spans: Where digits enough for a number are, ascending and disjoint.
+        spans: Spans with enough digits for a number, ascending and disjoint.
     """
     bare = _blank_addresses(text)
     pieces: list[str] = []
@@ -152,7 +152,7 @@ def blank_false_positives(text: str, spans: Sequence[tuple[int, int]]) -> str:
 
 
 def _blank_window(window: str) -> str:
-    """Blanks all false positives but addresses; what is rare is looked for where it may be."""
+    """Blanks all false positives but addresses; a quick test comes before each rare pattern."""
     for may_be, pattern in RARE:
         if may_be.search(window):
             window = pattern.sub(_blank_match, window)
@@ -181,7 +181,7 @@ def _blank_addresses(text: str) -> str:
 
 
 def _address(text: str, start: int, end: int) -> tuple[int, int] | None:
-    """Returns the span of the address around a sign of one."""
+    """Returns the span of the address around its sign, from `start` to `end`; None without one."""
     sign = text[start]
     if sign in "/wW":
         scheme = _SCHEME.search(text, max(0, start - 8), start) if sign == "/" else None

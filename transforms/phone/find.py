@@ -1,8 +1,8 @@
 """Finds phone numbers in free text, with their offsets.
 
-Candidates are runs of digit groups joined by telephone punctuation, found in linear time; a
-candidate is a number if libphonenumber's strict matcher accepts it alone. A number is never cut out
-of a longer run of joined digits: such a cut invents a subscriber.
+Candidates are runs of digit groups joined by telephone punctuation, found in linear time. A
+candidate is a number if libphonenumber's strict matcher accepts it by itself. A number is never cut
+out of a longer run of joined digits, since such a cut invents a subscriber.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MIN_DIGITS, MAX_DIGITS = 7, 24
 """Digits of a candidate: a short national number, to E.164's fifteen with IDD and extension."""
 
 _MAX_CANDIDATES = 500
-"""Candidates of one text, and pieces of one candidate, that are tried."""
+"""Most candidates of a text, and most pieces of a candidate, that are tried."""
 
 _JOINS = " \\t\u00a0\u2000-\u200b\u202f\u2060\u3000.()\\[\\]/~\u2010-\u2015\u2212\uff0d-"
 
@@ -45,7 +45,7 @@ _STRETCH = re.compile(rf"\d(?:[\r\n{_JOINS}]{{0,6}}\d){{6,}}")
 """A stretch: the surroundings in which a chain with enough digits lies."""
 
 _NUMBER_HINT = r"(?:[^\x00-/:-\x7f][^0-9A-Za-z]{0,6}){7}"
-"""RE2: without a match of this, a text has no stretch, whose digits may be of any script."""
+"""RE2: a text without a match has no stretch. Digits may be of any script."""
 
 _EXTENSION = re.compile(
     r"(?:;ext=|[ ,;-]{0,3}(?:ext(?:ension|\.)?|xtn|x|#)[ .:]{0,2})\d{1,7}(?!\d)", re.IGNORECASE
@@ -62,7 +62,7 @@ _SPACE = re.compile(r"\s+")
 _SLASH = re.compile("/")
 
 _AREA = re.compile(r"^\D?0\d+\D+")
-"""The area code of two numbers, and the signs behind it."""
+"""The area code that two numbers share, and the signs after it."""
 
 _JOINED = re.compile(r"\d[^\d\s]+\d|[+＋]\d")
 
@@ -79,7 +79,7 @@ _PLAIN_CANDIDATE = re.compile(
 _JOURNAL_PAGE = re.compile(r"\d{1,5}-+\d{1,5}\s{0,4}\(\d{1,4}")
 
 _SPOKEN_HINT = f"{spoken.SPOKEN_HINT}|{spoken.AREA_CODE_HINT}"
-"""RE2: without a match of this, a text has no digits in words."""
+"""RE2: a text without a match has no digits in words."""
 
 
 class Span(NamedTuple):
@@ -114,7 +114,7 @@ def find_numbers_in_text(text: str, region: str | None) -> list[tuple[Span, Read
 
 
 def _find(text: str, region: str | None, *, may_be_spoken: bool) -> list[tuple[Span, Reading]]:
-    """Returns the numbers of a text in order; those in words only where there is none in digits."""
+    """Returns the numbers of a text in order; numbers in words count unless digits overlap them."""
     stretches = [match.span() for match in _STRETCH.finditer(text)]
     blanked = blank_false_positives(text, stretches) if stretches else text
     chains = _chains(blanked, stretches)[:_MAX_CANDIDATES]
@@ -216,7 +216,7 @@ def _read(raw: str, region: str | None) -> Reading | None:
     if plain and not plain.line_type and not raw.startswith("00"):
         return None
     if plain and plain.line_type:
-        # Of an extension's digits the matcher takes some for the number's.
+        # The matcher takes some digits of an extension as the number's.
         unsure = plain.extension and plain.national and plain.code != NANP
         accepted = _PLAIN_CANDIDATE.fullmatch(plain.written)
         if accepted and not unsure and not _JOURNAL_PAGE.search(plain.written):

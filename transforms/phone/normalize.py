@@ -31,9 +31,9 @@ from transforms.phone.numbering_plan import (
 from transforms.phone.plain_number import SHARED_AREA, PlainNumber, read_plain
 
 _CACHE_SIZE = 1 << 13
-"""Numbers read one by one that a worker caches, 4 MB of 0.5 KB each: about those of a batch.
+"""Numbers that a worker caches, 4 MB at 0.5 KB each: about the numbers of a batch.
 
-A run asks for most of them once, or again when it has read all others, which no cache would hold.
+A larger cache would not help: most numbers occur once, or again only after all others.
 """
 
 MAY_BE_TEXT_REASONS = ("too_long", "not_a_number")
@@ -46,16 +46,16 @@ LOOK_ALIKES = "OoIl|SBZ"
 """Latin letters that look like digits; lower-case s, b and z do not."""
 
 TWO_READINGS_FACTOR = 0.8
-"""A further factor where the text reads as a second valid number, less plausibly."""
+"""A further factor if the text also reads as a second, less plausible valid number."""
 
 _MAX_LENGTH = 250
 """Longest text read as one number: libphonenumber's own limit, in code points."""
 
 _LEAST_DIGITS = 5
-"""Plain digits of a number with look-alikes in it: with fewer it may be a word."""
+"""Least plain digits of a number with look-alikes; with fewer it may be a word."""
 
 _VANITY_DIGITS = 8
-"""A vanity number spells at least its last letters: more digits than this leave it no letters."""
+"""Most digits of a vanity number; with more it would have too few letters."""
 
 _REASONS_BY_ERROR = {
     pn.NumberParseException.NOT_A_NUMBER: "not_a_number",
@@ -75,7 +75,7 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u
 _SCIENTIFIC = re.compile(r"[+-]?\d{1,20}(?:[.,]\d{0,20})?[eE][+-]?\d{1,3}")
 
 _EXACT_FLOAT = re.compile(r"([1-9])[.,](\d{6,14})[eE]\+?(\d{1,2})")
-"""A float of which no digit is lost, where it has as many decimals as its exponent says."""
+"""A float that lost no digit if it has as many decimals as its exponent says."""
 
 _SPREADSHEET_FLOAT = re.compile(r"(\d{7,15})\.0")
 
@@ -154,10 +154,10 @@ _PLAUSIBILITY = {
 class Reading(NamedTuple):
     """One number as read: `e164` is null exactly when `reason` is set.
 
-    `how` is a `ReadingMethod`. `also_read_as` is the E.164 of less plausible readings; of all
-    readings, separated by blanks, where none is the most plausible (reason `ambiguous`).
-    `confidence` is 0 where nothing was read. A number that is only possible has no E.164: it would
-    name nobody, or somebody else.
+    `how` is a `ReadingMethod`. `also_read_as` is the E.164 of a less plausible reading. If no
+    reading is the most plausible (reason `ambiguous`), it has all, separated by blanks.
+    `confidence` is 0 without a reading. A number that is only possible has no E.164: it would name
+    a wrong subscriber or none.
     """
 
     e164: str | None = None
@@ -236,7 +236,7 @@ def reading_of(number: PlainNumber) -> Reading:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def _normalize_cached(text: str, region: str | None) -> Reading:
-    """Reads a number; the reason of refusal of plain ones is that of others like it."""
+    """Reads a number; plain numbers of the same region, code and length share their refusal."""
     plain = read_plain(text, region)
     if plain is None:
         return _normalize_any(text, region)
@@ -251,7 +251,7 @@ def _normalize_cached(text: str, region: str | None) -> Reading:
 
 
 _refusals: dict[tuple[str | None, str, int], Reading] = {}
-"""Refusals by region, country code and digits after it, on which alone they depend."""
+"""Refusals of plain numbers by region, country code and number of digits after it."""
 
 
 def _normalize_any(text: str, region: str | None) -> Reading:
@@ -306,11 +306,12 @@ def _most_plausible(text: str, region: str | None, how: ReadingMethod | None) ->
 
 
 def _under_another_plan(text: str, home: _Parsed) -> Reading | None:
-    """Reads a number that is shaped like one of another plan than its region's.
+    """Reads a number whose shape belongs to another plan than its region's.
 
-    Where the region's plan writes it otherwise, the shape decides: what only North America groups
-    so is its number; what both may have written is refused, and so is a number that begins with a
-    country code without the plus. Returns None where the shape suggests no other plan.
+    The shape decides if the region's plan writes the number otherwise. A grouping used only in
+    North America makes it a North American number. If both plans may have written it, it is
+    refused. So is a number that begins with a country code without the plus. Returns None if the
+    shape suggests no other plan.
     """
     bare = home.valid and _lacks_trunk_prefix(home.number, text)
     toll_free = _TOLL_FREE.fullmatch(text) is not None
@@ -366,7 +367,7 @@ def _to_refusal(number: pn.PhoneNumber, region: str | None) -> Reading:
 
 
 class _Parsed(NamedTuple):
-    """A parsed number, the region that claims it, whether it is valid there; or why it is none."""
+    """A parsed number, the region that claims it and its validity there; or a reason of refusal."""
 
     number: pn.PhoneNumber
     region: str | None = None
@@ -416,10 +417,9 @@ def _look_alike_digits(plain: str) -> str | None:
 
 
 def _may_be_vanity(plain: str) -> bool:
-    """Tells whether the letters may be those of a keypad (ITU-T E.161), not a name or a slip.
+    """Tells whether the letters may be keypad letters (ITU-T E.161), not a name or a slip.
 
-    A word that a blank separates from the digits must be in capitals, or all of a toll-free number
-    but its code.
+    A word that a blank separates from the digits must be in capitals, or follow a toll-free code.
     """
     body = _body(plain)
     if sum(map(str.isdigit, plain)) > _VANITY_DIGITS:

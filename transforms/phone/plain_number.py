@@ -1,8 +1,8 @@
 """Reads plain phone numbers fast: digits, ordinary punctuation, an extension.
 
-They are read as `phonenumbers` reads them, by its own metadata (`numbering_plan`), in less than a
-tenth of its time. Where the library's rules do what is not implemented here, a number is left to
-it. No number is refused here: one that no plan claims needs the library's reason.
+Numbers are read as `phonenumbers` reads them, by its own metadata (`numbering_plan`), in less than
+a tenth of its time. Rules of the library that are missing here are left to it. So are refusals: a
+number that no plan claims needs the library's reason.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _TOLL_FREE, _SHAPED = re.compile(NANP_TOLL_FREE), re.compile(NANP_SHAPED)
 
 
 class PlainNumber(NamedTuple):
-    """A number as its digits are read; where no region claims it, `line_type` is empty."""
+    """A number as read; `line_type` is empty if no region claims it."""
 
     code: str
     significant: str
@@ -68,7 +68,7 @@ _Significant = tuple[str, str, bool, bool]
 
 
 def read_plain(raw: str, region: str | None) -> PlainNumber | None:
-    """Reads a number without blanks around it, or returns None where the library must.
+    """Reads a number without blanks around it, or returns None if the library must read it.
 
     A national number that is shaped like another plan's is left to the library.
 
@@ -135,7 +135,7 @@ def _read_dialed(digits: str, plan: Plan) -> _Significant | None:
 
 
 def _read_national(digits: str, plan: Plan, *, national: bool) -> _Significant | None:
-    """Reads a number without its trunk prefix, where the rest has a length of the plan."""
+    """Reads a number, and removes its trunk prefix if the rest has a length of the plan."""
     ahead = _trunk_length(plan, digits)
     if ahead is None:
         return None
@@ -146,7 +146,7 @@ def _read_national(digits: str, plan: Plan, *, national: bool) -> _Significant |
 
 
 def _trunk_length(plan: Plan, digits: str) -> int | None:
-    """Returns how many digits the library takes for a trunk prefix, None where it rewrites them."""
+    """Returns the length of the trunk prefix by the library's rules, None if it rewrites it."""
     trunk = plan.trunk.match(digits)
     ahead = trunk.end() if trunk else 0
     if ahead and plan.rewrites:

@@ -1,9 +1,8 @@
 """Finds numbers in words or digit by digit: 'eight five five', '855 dash 555 dot 0123'.
 
-Each becomes plain digits and punctuation with its place in the text. A number is of one of the
-languages of `number_words.toml`.
-
-`decode.number_words` reads more words, to look for a number that is known.
+Each becomes plain digits and punctuation with its place in the text. A number's words belong to a
+single language of `number_words.toml`. `decode.number_words` reads more words, to find a known
+number.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _DIGIT_WORDS = {
 """Word to digit, by language."""
 
 _COMMON = frozenset("do no un che sat um een sei due".split())
-"""Words for digits that are others too, in some language."""
+"""Words for digits that also have another meaning in some language."""
 
 _NAMED = "|".join(sorted({w for words in _DIGIT_WORDS.values() for w in words} - _COMMON))
 
@@ -114,7 +113,7 @@ def _numbers_in_run(tokens: list[re.Match[str]]) -> Iterator[SpokenNumber]:
     words = {token[0].lower() for token in tokens if token[0][-1].isalpha()}
     if not words and len(tokens) > _MAX_DIGITS:
         return
-    # Languages that know the same of the words find as much, and the first of them counts.
+    # Languages that know the same words find the same, so only the first is tried.
     languages = {frozenset(words & _WORDS[language]): language for language in reversed(_WORDS)}
     for language in sorted(languages.values(), key=[*_WORDS].index):
         parts = [part for part in _parts(tokens, language) if _is_number(part)]
@@ -135,7 +134,7 @@ def _is_number(items: list[_Item]) -> bool:
 
 
 def _parts(tokens: list[re.Match[str]], language: str) -> Iterator[list[_Item]]:
-    """Yields the tokens as read in one language, split at those that are no word of it."""
+    """Yields the tokens as read in a language, split at tokens that are no word of it."""
     words, repeats = _DIGIT_WORDS[language], REPEATS[language]
     items: list[_Item] = []
     times, since = 1, 0

@@ -387,9 +387,9 @@ def amount_currency(text: str) -> str | None:
 
 
 def _without_thousands(text: str, decimal: str) -> str | None:
-    """Returns a number with a point alone; null where its separators are not those of thousands.
+    """Returns a number with only a decimal point; None if its separators do not mark thousands.
 
-    12,50 is no 1250, and 1.234,56 no 1.23456.
+    So 12,50 is not read as 1250, nor 1.234,56 as 1.23456.
     """
     whole, _, decimals = text.partition(decimal)
     first, *groups = re.split(f"[{',.'.replace(decimal, '')}' \u00a0\u202f]", whole)

@@ -1,11 +1,12 @@
 """Reporters: who states a record, the unit that statuses, ties, tiers and thresholds count.
 
-A reporter is an organisation's pseudonym of one person, (source_org, victim_id): however many
-records one person files, they are one witness. A complaint without a pseudonym counts by a rule
-that whoever knows the source states for its organisation; without one, all such complaints of an
-organisation and day are one reporter, for anybody could have filed them all. Mails without one are
-one reporter whatever their days, for whoever makes a mail chooses its day. A call without one adds
-no reporter, whatever the rule: it may be that of somebody who complained.
+A reporter is an organisation's pseudonym of a person, (source_org, victim_id). A person with many
+records counts once. Records without a pseudonym count as follows:
+
+- Complaints count by a rule that the user states for their organisation. Without a rule, all such
+  complaints of an organisation and day are a single reporter: anybody could have filed them all.
+- Mails of an organisation are a single reporter over all days: a mail's sender chooses its date.
+- Calls add no reporter, whatever the rule: the caller may also have filed a complaint.
 """
 
 from __future__ import annotations
@@ -102,11 +103,11 @@ class Crowds:
 NO_CROWDS = Crowds.of({})
 
 Tie = tuple[str, ...]
-"""Two identifiers that people report together, or one that they report alone; without epochs."""
+"""Two identifiers reported together, or a single identifier reported by itself; without epochs."""
 
 
 def ties_of(names: Iterable[str]) -> list[Tie]:
-    """Returns the pairs of identifiers that people report together, or the one that they do."""
+    """Returns the pairs of identifiers reported together, or the only identifier."""
     distinct = sorted(set(names))
     return [*combinations(distinct, 2)] or [tuple(distinct)]
 
@@ -118,7 +119,7 @@ _TWO_SIDED = 1.96
 def precision_interval(right: int, wrong: int) -> tuple[float, float]:
     """Returns the 95 % interval of the share that is right, by Wilson (JASA 22, 209, 1927).
 
-    Of nothing decided it is 0 to 1.
+    Without any decision it is 0 to 1.
     """
     count, z = right + wrong, _TWO_SIDED
     if not count:
@@ -151,8 +152,8 @@ class SourceRecord:
     def weight(self) -> float:
         """The share of a reporter that counts in ranks.
 
-        That is the upper end of the interval of the share that is right, without one reporter of
-        either side, for one can lie: a source that nothing is decided of counts in full.
+        It is the upper end of the interval of the share of right ties, without one reporter on each
+        side, who may lie. A source without decisions counts in full.
         """
         right, wrong = max(self.right - 1, 0), max(self.wrong - 1, 0)
         return max(precision_interval(right, wrong)[1], LEAST_WEIGHT) if wrong else 1.0
@@ -252,8 +253,8 @@ def call_reporter_keys(calls: Rows) -> pa.Array:
 def with_reporters_of_complaints(evidence: pa.Table) -> pa.Table:
     """Returns EVIDENCE rows of whole groups, in which a complaint's calls have its reporter.
 
-    Who files complaints can have another pseudonym where calls are kept, and is one person. Calls
-    that name nobody add nobody as before.
+    A person may have different pseudonyms in complaints and calls. Calls without a reporter still
+    add none.
     """
     complaint = pc.equal(evidence["record_kind"], RecordKind.COMPLAINT)
     stated = evidence.filter(pc.and_(complaint, pc.is_valid(evidence["reporter_key"])))

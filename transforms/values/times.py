@@ -310,7 +310,7 @@ def _named_date(date_read: re.Match[str]) -> list[int]:
 
 @lru_cache(maxsize=1024)
 def month_number(name: str) -> int:
-    """Returns the month that alone has names which begin with a word; 0 of none or several."""
+    """Returns the only month with a name that begins with a word; 0 for no or several months."""
     plain = plain_words(name)
     months = word_lists()["dates"]["months"]
     numbers = [

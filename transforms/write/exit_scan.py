@@ -1,14 +1,14 @@
-"""Searches files that leave for values that a run withheld: the last thing before they are written.
+"""Searches files that leave for values that a run withheld, as the last step before writing.
 
-Masks are many, and one of them may fail; this does not know them. It looks for values alone, never
-for mere shapes: identifiers of victims, what is contested, and the numbers of papers, all of which
-it has as keyed hashes (`transforms.victims.victim_register`). Names and bytes of files
-come in, how many such values stand in each go out.
+There are many masks, and any may fail. This search does not depend on them. It looks up values, not
+shapes: victims' identifiers, contested identifiers and document numbers, as keyed hashes
+(`transforms.victims.victim_register`). Names and bytes of files come in. The number of withheld
+values in each file goes out.
 
-A file is read as whoever opens it would read it (`transforms.gates.file_texts`), and its texts also
-as they are decoded (`transforms.decode`). What is looked up are whole tokens: an address, a word
-with a digit in it, a row of digits with the signs of a phone number between them. A number of fewer
-than nine digits is no number that a file can be judged by: dates and counts have as many.
+A file is read as its reader would (`transforms.gates.file_texts`), and its texts also after
+decoding (`transforms.decode`). Whole tokens are looked up: an address, a word with a digit, or
+digits joined by the signs of a phone number. Numbers of fewer than nine digits are ignored, since
+dates and counts have as many.
 """
 
 from __future__ import annotations
@@ -81,13 +81,13 @@ BLOCK_BYTES = 1 << 25
 """Bytes of unpacked files that are searched at once, which bounds the memory for it."""
 
 MANY_TEXTS = 4_096
-"""Texts of a block from which on those that the run shows are left out before they are searched."""
+"""Least texts of a block for which texts that the run shows are left out before the search."""
 
 LEAST_DIGITS, MOST_DIGITS = 9, 19
-"""Digits of a token without letters, at least and at most."""
+"""Least and most digits of a token without letters."""
 
 LEAST_OF_TEXT = 8
-"""The same of an account or a paper."""
+"""Least digits of an account's or document's number."""
 
 LEAVING_FOLDERS = ("report/", "graph/")
 """Begins the names of the files of a run that are made to be given to others."""
@@ -123,7 +123,7 @@ _WHOLE = 4_000
 """Characters of a line that are decoded together: a long token takes the square of its length."""
 
 _PART = 80
-"""Characters by which the parts of a text begin in which coded values are looked for again."""
+"""Length of the parts of a text that are searched again for coded values, in characters."""
 
 _AROUND = 200
 """Bytes on both sides of a sign of an address that are read with it."""
@@ -149,11 +149,11 @@ Block = list[tuple[str, pa.Array]]
 
 @dataclass(frozen=True)
 class WithheldValues:
-    """The values that are looked for: entries of a register and its key.
+    """The values to search for: entries of a register and its key.
 
-    `permitted` returns the forms of what may be shown; it is called where something was found.
-    `shown` returns texts that need no search, since all of their forms are permitted: the entities
-    of the run, which are much of a report.
+    `permitted` returns the forms of values that may be shown; it is called only after a hit.
+    `shown` returns texts that need no search, since all of their forms are permitted: the run's
+    entities, which make up much of a report.
     """
 
     key: RegisterKey
@@ -177,18 +177,18 @@ def withheld_by_run(
     source: RegisterSource | None,
     private: PrivateStore = RUN_FOLDER,
 ) -> WithheldValues:
-    """Returns what the run whose tables are in `folder` withheld, as its private files have it.
+    """Returns the values that the run in `folder` withheld, by its private files.
 
-    What it shows by value is permitted: its own decision, or an analyst's `suspect_held`. So are
-    the ids of records: whoever calls one the number of their passport must not hold back every page
+    Values that the run shows are permitted, by its own decision or an analyst's `suspect_held`. So
+    are ids of records: a reporter who calls an id a passport number must not hold back every page
     that cites it. But an id that is the number of its own record's victim is a leak.
 
     Args:
-        folder: of the run, finished or about to be.
-        manifest: its own.
-        source: The victim registers that it reads, and their key. Without a key it is None, and
-            contested identifiers alone are known.
-        private: where its private files are, and the key that opens them.
+        folder: The run's folder, finished or about to be.
+        manifest: The run's manifest.
+        source: The victim registers that the run reads, and their key. None without a key; then
+            only contested identifiers are known.
+        private: The place of the private files, and the key that opens them.
     """
     known = source or RegisterSource(RegisterKey(secrets.token_bytes(32)))
     contested = list(_contested_ids(folder, manifest, private))
@@ -280,11 +280,11 @@ def hold_back_written(
     static: Collection[str],
     read: Reader,
 ) -> None:
-    """Moves those of the `written` files of a run that name withheld values to its private folder.
+    """Moves `written` files of a run that name withheld values to its private folder.
 
-    Their lines in `written` then have that place, and as rows how many values stand in them. Where
-    nothing private is kept they are removed. `static` names files that hold nothing of a run,
-    `read` returns the texts of a file.
+    Their entries in `written` get the new place, and as rows the number of withheld values. If
+    the run keeps nothing private, the files are removed. `static` names files without data of a
+    run; `read` returns the texts of a file.
     """
     every = (file["name"] for file in written if file["name"].startswith(LEAVING_FOLDERS))
     names = [name for name in every if name not in static]

@@ -44,9 +44,9 @@ WriteFile = Callable[[str, FileChunks], OutputFile]
 """Writes the chunks of a file of this name."""
 
 MIN_CPU_SECONDS, MIN_FORKED_CPU_SECONDS = 10.0, 1.0
-"""CPU seconds of all jobs from which on workers are started, and from which on they are forked.
+"""Least CPU seconds of all jobs to start workers, and to fork them.
 
-Another Python takes one or two to load its modules and templates, a fork some hundredths.
+A new Python takes one or two seconds to load its modules and templates, a fork some hundredths.
 """
 
 ANSWER_SECONDS = 3600.0
@@ -221,7 +221,7 @@ def _run_in_worker(folder: str, job: Job[T]) -> tuple[T, list[OutputFile]]:
 
 
 def _start_workers(count: int) -> list[_Worker]:
-    """Starts that many workers, each of which answers; none where they cannot be had."""
+    """Starts `count` workers and waits for their answers; starts none if any fails."""
     workers: list[_Worker] = []
     start = _Worker.forked if _forks else _Worker.started
     try:

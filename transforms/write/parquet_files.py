@@ -1,9 +1,8 @@
 """Writes files on this machine's disk, and sorts rows for them, without Beam.
 
 A table that does not fit in memory is sorted in parts on disk, which are merged a row group at a
-time: what is in memory is one part while rows come, and a little of every part while they go out.
-The row groups are those of a sort in memory; rows that are equal in all that is sorted by may
-differ in lists alone.
+time. So memory has a single part while rows come in, and a little of each part while they go out.
+The row groups are as after a sort in memory. Rows with equal sort keys may differ only in lists.
 """
 
 from __future__ import annotations
@@ -192,7 +191,7 @@ def _merge_parts(parts: list[list[EncodedBatch]], table: Table) -> Iterator[pa.T
             return
         ends = np.cumsum([part.num_rows for part in loaded])
         order = sort_order(rows, table)
-        # What sorts behind the last loaded row of a part may sort behind rows not yet read.
+        # Only rows up to the first part's last loaded row are certain: unread rows come later.
         last = [end - 1 for end, done in zip(ends, all_read, strict=True) if not done]
         known = np.flatnonzero(np.isin(order.to_numpy(), last))
         certain = order.slice(0, known[0] + 1) if len(known) else order

@@ -272,11 +272,10 @@ def publish_run(
 
 
 def recover_output(output: str) -> None:
-    """Clears away what killed runs left beside a local `output`.
+    """Removes folders that killed runs left next to a local `output`.
 
-    One that was killed between the two renames of a replacement left the older run aside: it is
-    put back, and so are private files that have a folder of their own. Nothing else may be writing
-    there.
+    If a run was killed between the two renames of a replacement, the older run is put back. So are
+    private files with a folder of their own. No other run may be writing there.
     """
     whole = Path(output).resolve()
     for left in sorted(whole.parent.glob(f".{glob.escape(whole.name)}.staging-*")):
