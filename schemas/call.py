@@ -46,7 +46,7 @@ CALL_ACCEPTED = contract(CALL_INPUT, ORIGIN)
 """Validated rows inside the pipeline, before the victim's number is taken out."""
 
 _NOT_KEPT = {"calling_number", "called_number", "diverted_from", "caller_name"}
-"""Numbers, of which one side is the victim's; and a name, which may be an innocent's."""
+"""Numbers, since one side is the victim's, and a name, which may be an innocent's."""
 
 CALL = contract(
     (f for f in CALL_INPUT if f.name not in _NOT_KEPT),
@@ -63,9 +63,9 @@ E164_COLUMNS = {
     "called_number": "called_e164",
     "diverted_from": "diverted_e164",
 }
-"""The columns of a call's numbers, and those of what was read in them."""
+"""The column of each of a call's numbers, and the column of its E.164."""
 
 CALL_READ = contract(CALL_ACCEPTED, ((name, TEXT) for name in E164_COLUMNS.values()))
-"""Accepted rows with the E.164 of each of their numbers, null for one that could not be read."""
+"""Accepted rows with the E.164 of each number, null if it could not be read."""
 
 CALL_KEY = ("source_org", "call_id")

@@ -200,11 +200,11 @@ OPAQUE = "opaque"
 PRIVATE = list_of(
     [("text", SMALL_INTEGER), ("start", SMALL_INTEGER), ("end", SMALL_INTEGER), ("what", TEXT)]
 )
-"""Spans of a complaint's texts that nobody may see, although they are no identifiers of the graph.
+"""Private spans of a complaint's texts that are no identifiers of the graph.
 
-OWN_NUMBER and OWN_ADDRESS are what the words before call the writer's own, a PAPER is the number of
-a card or of somebody's papers, an OPAQUE token of a link is shown as a hash. `text` is the number
-of the text among those of its record, `start` and `end` are code points in it.
+OWN_NUMBER and OWN_ADDRESS are called the writer's own by the words before them. A PAPER is the
+number of a card or document. An OPAQUE token of a link is shown as a hash. `text` is the number of
+the text within its record; `start` and `end` are in characters.
 """
 
 ADDRESSES = list_of(
@@ -221,6 +221,6 @@ COMPLAINT_READ = contract(
     map(COMPLAINT.field, ("numbers_unread", "impersonation")),
     [("digits", DIGITS), ("private", PRIVATE), ("addresses", ADDRESSES)],
 )
-"""Accepted rows with what was read in them: the E.164 of each of phone_numbers, null for none."""
+"""Accepted rows with what was read in them, such as the E.164 of phone_numbers, null if unread."""
 
 COMPLAINT_KEY = ("source_org", "complaint_id")

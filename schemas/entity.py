@@ -44,7 +44,7 @@ ENTITY = contract(
     ),
     optional(hosted_by="Platform whose tenant a domain or web address is."),
 )
-"""entities/: every identifier, whatever its status; nothing is suppressed silently."""
+"""entities/: every identifier of any status, so that no suppression is silent."""
 
 ENTITY_KEY = ("entity_id",)
 
@@ -98,7 +98,7 @@ _WITHHELD = r"^[a-z_]+:withheld-[0-9a-f]{16}$"
 
 
 def withheld_id(kind: str, digest: str) -> str:
-    """Returns the id under which an identifier is shown; `digest` must say nothing of it."""
+    """Returns the id that stands for a withheld identifier; `digest` must not reveal it."""
     return f"{kind}:withheld-{digest}"
 
 

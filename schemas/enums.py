@@ -86,12 +86,12 @@ address to reply to.
 """
 
 IMPERSONATION_ASPECTS = ("brand", "lure", "gift_card")
-"""Aspects of an impersonation that a complaint states: by whom, by which story, paid how."""
+"""Aspects of an impersonation in a complaint: the brand, the story and a payment by gift card."""
 
 HARD_ROLES = (Role.CALLBACK, Role.PAYEE, Role.OPERATOR, Role.LURE_SITE, Role.SENDER)
 """Roles in which the scammer must really hold the identifier, or the scam cannot pay.
 
-A caller id can be forged and a mentioned number can be anybody's.
+A caller id can be spoofed, and a mentioned number can be anybody's.
 """
 
 
@@ -182,8 +182,11 @@ SUSPECT_NUMBER_DIRECTIONS = {
     "called_number": Direction.OUTBOUND,
     "diverted_from": Direction.OUTBOUND,
 }
-"""The numbers of a call, and the direction in which each is not the victim's; in any other it is or
-may be. An inbound call that was diverted was made to the victim's own other number."""
+"""The numbers of a call, and the direction in which each is not the victim's.
+
+In any other direction the number is or may be the victim's. A diverted inbound call was made to the
+victim's other number.
+"""
 
 
 class LineageEvent(StrEnum):

@@ -29,7 +29,7 @@ class EntryStatus(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Reasons for which an entry below an input is not meant to be read, or has nothing to read."""
+    """Reasons to skip an entry of an input folder: it is no data, or has none."""
 
     HIDDEN = "hidden"
     MANIFEST = "manifest"
@@ -160,9 +160,9 @@ class _AddedLater(TypedDict, total=False):
 class Manifest(_AddedLater):
     """The whole manifest, as JSON with sorted keys.
 
-    `clock` is the time, ISO 8601 in UTC, at which decisions expire and from which recency counts.
-    `private_output` is the folder of the private files, where they are not in the run's own, and
-    `private_manifest` the name of the manifest there, which has their digests.
+    `clock` is the run's time, ISO 8601 in UTC, for expired decisions and for recency.
+    `private_output` is the folder of the private files, unless they are in the run's folder.
+    `private_manifest` is the name of the manifest there, which has their digests.
     """
 
     run_id: str

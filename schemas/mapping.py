@@ -33,7 +33,7 @@ IGNORE = "ignore"
 """The target of a column that is not read at all: a name, an address, or what nothing needs."""
 
 UNKNOWN = "unknown"
-"""The meaning of a word of which nothing is known: the field is absent."""
+"""The meaning of an unknown word: the field is absent."""
 
 DEFAULT_DELIMITER, DEFAULT_ENCODING, DEFAULT_DECIMAL = ",", "utf-8", "."
 
@@ -46,14 +46,16 @@ ENCODINGS = (
     *(DEFAULT_ENCODING, "cp1252", "latin-1", "mac_roman", "cp1250", "cp1251", "cp1253"),
     *EAST_ASIAN,
 )
-"""Encodings in which the bytes of line ends, quotes and delimiters but the bar are these alone, so
-that a row can be cut before it is decoded."""
+"""Encodings in which line ends, quotes and delimiters except the bar have bytes of their own.
+
+So a file can be split into rows before decoding.
+"""
 
 MOST_BYTES = 1024 * 1024
-"""A longer file is no map, and no settings."""
+"""Largest file of a map or of settings, in bytes."""
 
 _MOST_DOTS = 1_000
-"""Dots in a line of TOML."""
+"""Most dots in a line of TOML."""
 
 _SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 
@@ -191,7 +193,7 @@ class FileForm:
 
 @dataclass(frozen=True)
 class RecordMap:
-    """A map: what each column of a form of file is read as.
+    """A map: the meaning of each column in a form of file.
 
     Attributes:
         name: The file it was read from, for messages.
@@ -201,9 +203,9 @@ class RecordMap:
         times: The form of each column that is a time.
         source_org: The organisation of rows that do not name theirs.
         timezone: The zone of times that name none; UTC where absent.
-        decimal: What stands before the decimals of an amount.
+        decimal: The sign before the decimals of an amount.
         constants: Values of fields that a row leaves absent.
-        words: What the words of a field of a closed vocabulary mean, by field, in lower case.
+        words: The meanings of lower-case words in fields with a closed vocabulary, by field.
     """
 
     name: str

@@ -105,7 +105,7 @@ CLASSIFIED = contract(
     _EVIDENCE,
     optional(list_of(_READ, _PLACE, _LINKED, STATUS), **{MENTIONS: "The identifiers read in it."}),
 )
-"""EVIDENCE with what may be said of each entity."""
+"""EVIDENCE with each entity's final status."""
 
 EVIDENCE_MENTION = contract(MENTION, _EVIDENCE, _PHONE, _LINKED)
-"""A mention of EVIDENCE with what its record says."""
+"""A mention of EVIDENCE with the columns of its record."""

@@ -3,20 +3,20 @@
 Each is canonical JSON with a detached signature, and names who sent it, when, and by which key
 (`key_id`, its fingerprint; files of version 0.1 name none).
 
-An offer is what one organisation shows another of the scammers it saw, and of nobody else: counts,
-weeks and the offenders' own identifiers. It has no field for a victim's id, number or words, nor
-for a record's id, and no digest of one: all numbers can be tried until a digest fits. A cluster is
-a number within the offer, since the id of a run's cluster is made from an identifier that need not
-be in the offer.
+With an offer an organisation shows another only scammers: their identifiers, counts and weeks. It
+has no field for a victim's id, number or words, nor for a record's id. It has no digest of them
+either, since all numbers can be tried until a digest fits. Clusters are numbered within the offer,
+because a run's cluster id comes from an identifier that the offer may lack.
 
-By the three letters of an overlap two organisations count the victims they share, and nothing more.
-Points and tags are base64 of all of them, one after the other, in sorted order; sizes are powers of
-two, filled up with random ones, so that nobody learns how many victims the other has to within a
-factor of two.
+With the three letters of an overlap two organisations count the victims they share, and learn no
+more. Points and tags are base64 of all values in sorted order, joined. Their number is filled up to
+a power of two with random values, so that each side learns the other's size only within a factor of
+two.
 
-A hub is the exchange of many: its charter, lists of members and heads are signed files, too; the
-lines of its log are canonical JSON, and the letters of its members come sealed (docs/exchange.md).
-A feed is what a member makes of such a log for itself: an offer that says who contributed what.
+A hub is an exchange of many organisations. Its charter, lists of members and heads are signed files
+too. The lines of its log are canonical JSON, and its members' letters are sealed
+(docs/exchange.md). A feed is an offer that a member makes from the log for itself, with the
+contributor of each row.
 """
 
 from __future__ import annotations
@@ -172,11 +172,11 @@ class OfferedCluster(Record):
 
 
 class Offer(SignedLetter, tag="ringtrace-offer"):
-    """One complete offer: a later one from the same sender replaces it.
+    """A complete offer; the sender's next offer replaces it.
 
-    `called` are the places, rising, of the numbers that a call record of the sender's confirms: a
-    victim called them. Numbers that one person alone is counted for are not among them. Absent
-    where there is none, as in files of version 0.1.
+    `called` are the places, ascending, of numbers that a victim called by a call record of the
+    sender. Numbers with a single reporter are left out. Without any number, as in files of version
+    0.1, `called` is absent.
     """
 
     sender: Slug

@@ -141,10 +141,10 @@ def _conditions(kind: type[Record]) -> list[tuple[str, Check]]:
 
 
 def read_toml_record(kind: type[AnyRecord], text: str, name: str) -> AnyRecord:
-    """Returns a TOML text as a record; `name` is that of its file.
+    """Returns a TOML text as a record; `name` is the file's name.
 
     Raises:
-        RecordError: see `read_record`; also for what is no TOML.
+        RecordError: See `read_record`; also if the text is not TOML.
     """
     try:
         values = parse_toml(text)

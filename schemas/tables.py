@@ -78,10 +78,10 @@ ALL_TABLES = (
 """Every table of a run, in the order a reader meets them."""
 
 PRIVATE_FOLDER = "private"
-"""Folder of what is for the run's owner alone: no report, export or download reads it."""
+"""Folder of files only for the run's owner: no report, export or download reads it."""
 
 HELD_FOLDER = f"{PRIVATE_FOLDER}/held"
-"""Below a run's folder: files that were held back, under the names that they had."""
+"""Folder in a run's folder for held-back files, under their former names."""
 
 NARRATIVES = Table(f"{PRIVATE_FOLDER}/narratives", complaint.NARRATIVE, complaint.COMPLAINT_KEY)
 

@@ -118,7 +118,7 @@ NOT_NEWS = re.compile(
 
 
 class Site(NamedTuple):
-    """A row of the list; `country` where its source names one alone."""
+    """A row of the list; `country` is empty unless its source names a single country."""
 
     domain: str
     reason: str
@@ -146,9 +146,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def compile_sites(folder: Path, digests: Mapping[str, str]) -> bytes:
-    """Returns the file that the packages in a folder give.
+    """Compiles the packages in a folder to the list's file.
 
-    Raises OSError for one that is not there, ValueError for one that is not as in `digests`.
+    Raises OSError for a missing package, ValueError for a package that differs from `digests`.
     """
     for name, digest in digests.items():
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:

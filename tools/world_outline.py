@@ -83,11 +83,11 @@ def outlines(atlas: dict[str, Any], codes: dict[str, str]) -> dict[str, str]:
 
 
 def _path(points: list[Point]) -> str:
-    """Returns a closed ring as relative moves; nothing for one that is a point at this scale."""
+    """Returns a closed ring as relative moves, or nothing if it is a point at this scale."""
     kept = [points[0], *(b for a, b in pairwise(points) if a != b)]
     if len(set(kept)) < 3:
         return ""
-    # A ring that crosses the 180th meridian goes on past the edge, and is drawn at both.
+    # A ring that crosses the 180th meridian continues past the edge, and is drawn at both edges.
     steps = [
         ((bx - ax + WIDTH // 2) % WIDTH - WIDTH // 2, by - ay)
         for (ax, ay), (bx, by) in pairwise(kept)
