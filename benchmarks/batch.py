@@ -1,16 +1,15 @@
 """Costs of a batch run, by step or by module: `python -m benchmarks.batch [N ...]`.
 
-Each N is a simulated world of that many complaints (`benchmarks.worlds`). The run is a process of
-its own, and all its processes are looked at every tenth of a second. It notes when each stage of
-Beam's local runner begins, and the bytes of every batch that it encodes. Printed are, for each
-step, the memory that is resident and not shared at its peak, and the CPU seconds of the run's own
-process. With --record it is what one complaint and one call add, from three worlds without and with
-calls; with --stages pipelines/data/batch_steps.toml anew, and when each stage began.
+Each N is a simulated world of N complaints (`benchmarks.worlds`). The run is a separate process;
+all its processes are sampled every tenth of a second. It notes the start of each stage of Beam's
+local runner and the bytes of every encoded batch. For each step, the peak of resident memory that
+is not shared and the CPU seconds of the main process are printed. --record prints the costs of an
+additional complaint and call instead, from three worlds without and with calls. --stages prints
+pipelines/data/batch_steps.toml again, and the start of each stage.
 
-With --by-module the run is sampled by py-spy: the share of CPU by layer and by the module of
-ringtrace, or the part of Beam, that was at work.  --within
-PATTERN prints the share of CPU within functions and modules that match, and all that they call.
-This needs `uv sync --inexact --group bench`, and the right to trace one's own children.
+With --by-module py-spy samples the run: the share of CPU by layer, and by module of ringtrace or
+part of Beam. --within PATTERN prints the share of CPU within matching functions and modules and all
+their calls. This needs `uv sync --inexact --group bench`, and the right to trace child processes.
 """
 
 from __future__ import annotations
@@ -100,10 +99,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Observed:
-    """One run: what it took, its stages and steps, and the bytes of the batches it encoded.
+    """A run: its costs, its stages and steps, and the bytes of its encoded batches.
 
-    `encoded` has those of shuffles by what they hold, and those `BETWEEN_STEPS`. `seconds` has the
-    CPU seconds of each call of the functions that were timed.
+    `encoded` has the bytes of shuffles by content, and the bytes `BETWEEN_STEPS`. `seconds` has the
+    CPU seconds of each call of the timed functions.
     """
 
     used: measured.Measured

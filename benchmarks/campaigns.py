@@ -1,14 +1,14 @@
 """Calibration of campaigns: `python -m benchmarks.campaigns [SEED ...] [--fit]`.
 
-Simulates worlds, runs them, and holds each lead with a probability against who really owns the
-identifiers of its members: the share of pairs of members that are of one operation. Prints the
-Brier score of these, beside that of their mean, and a table of reliability; then the same of the
-leads that are only ranked, of which the score of the model is nothing that a run states.
+Simulates worlds, runs them, and compares each lead's probability with the truth: the share of pairs
+of members that belong to the same operation. Prints the Brier score, the Brier score of a constant
+mean, and a table of reliability. Then it prints the same for leads that are only ranked, whose
+score a run does not state.
 
-With `--fit` the worlds of `FITTED` are run in place of `HELD_OUT`, or of the SEEDs that are given,
-and `transforms/data/campaigns.toml` is printed as they give it: a logistic model of pairs, once
-with and once without what calls show, and an isotonic table for the mean of a campaign's pairs
-(Zadrozny and Elkan, KDD 2002; pool adjacent violators, Ayer et al., 1955).
+With `--fit` the worlds of `FITTED`, or of the SEEDs, are run instead of `HELD_OUT`, and their
+`transforms/data/campaigns.toml` is printed: a logistic model of pairs, with and without the traits
+that calls show, and an isotonic table for the mean of a campaign's pairs (Zadrozny and Elkan, KDD
+2002; pool adjacent violators, Ayer et al., 1955).
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
 `python -m benchmarks.clusters [SEED ...] [--size N N] [--worlds W ...]`
 
-Each world is simulated, run by the batch pipeline and scored by `ringtrace evaluate`: all members,
-beside simpler methods over the same links, then the core, with the recall that each of its rules
-costs. Without noise 0 victims cite legitimate sites, give their
-own numbers and addresses, and are shown forged senders: harm counts those that became
+Each world is simulated, run by the batch pipeline and scored by `ringtrace evaluate`. All members
+are compared with simpler methods over the same links. Then the core is scored, with the recall that
+each of its rules costs. Unless the noise is 0, victims cite legitimate sites, give their own
+numbers and addresses, and see forged senders. Harm counts such identifiers that became
 infrastructure. The world `unlisted` has the hosts and organisations of `benchmarks.unlisted`.
-Without `--size` the worlds are those of `LISTED`.
+Without `--size` the worlds of `LISTED` are run.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""CPU that weakest cuts take of a run: `python -m benchmarks.cuts [--simulated N]`.
+"""CPU of the search for weakest cuts in a run: `python -m benchmarks.cuts [--simulated N]`.
 
-Without --simulated the run is of a world of large rings: --rings R in --complaints N, each ring
-with up to --members M numbers and as many reporters as it has complaints, each of which names two
-to five numbers. Printed are the CPU seconds of the run and of the search for cuts, and how many
-clusters have a cut that is exact.
+Without --simulated the world has large rings: --rings R in --complaints N. Each ring has up to
+--members M numbers, and a reporter for each complaint, which names two to five numbers. The CPU
+seconds of the run and of the search for cuts are printed, and the number of clusters with an exact
+cut.
 """
 
 from __future__ import annotations

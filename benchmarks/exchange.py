@@ -1,14 +1,17 @@
-"""Worth of an offer: two companies alone, joined, and pooled: `python -m benchmarks.exchange`.
+"""Worth of an offer to two companies, against pooled records: `python -m benchmarks.exchange`.
 
-Simulated worlds of 20 rings: four with 2,000 complaints, since a single ring that stays in parts
-moves the score of one by some hundredths, and one with 8,000. Each company runs its own records; an
-analyst of each then confirms every cluster of two or more, and the run is made again with these
-decisions. An offer of the run before holds what three people each report in words of their own, an
-offer of the run after what is reviewed too, and one in reply what the other company offered first.
-B-cubed F1 over all identifiers of either company, and the harms: known-legitimate and victims'
-identifiers in clusters, innocents and near misses in shared ones; and these and the unreviewed
-among what left in the offer. With `--overlap PEOPLE`: the time that counting shared victims takes,
-of two sets of as many.
+The simulated worlds have 20 rings: four worlds with 2,000 complaints and one with 8,000. There are
+four, because a single ring that stays in parts moves a world's score by some hundredths.
+
+Each company runs its own records. Its analyst then confirms every cluster of two or more, and the
+run is made again with these decisions. An offer of the first run has identifiers that three people
+each report in words of their own. An offer of the second run also has reviewed identifiers. An
+offer in reply also has the identifiers that the other company offered first.
+
+Printed are B-cubed F1 over all identifiers of both companies, and the harms: known-legitimate and
+victims' identifiers in clusters, and innocents and near misses in shared clusters. The harms in the
+offer are counted too, with unreviewed identifiers. `--overlap PEOPLE` prints the time to count the
+victims that two sets of PEOPLE share.
 """
 
 from __future__ import annotations

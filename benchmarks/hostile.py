@@ -95,7 +95,7 @@ def _raw(before: bytes, unit: bytes, after: bytes = b"") -> Make:
 
 
 def _compressed(make: Make, how: str) -> Make:
-    """Compresses more than is read of what another writes, and noise behind it to the size."""
+    """Compresses more of another file than a run reads, then adds noise up to the size."""
 
     def write(path: Path, size: int) -> None:
         plain = path.with_name(f"plain-{path.name}")

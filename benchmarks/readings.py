@@ -1,26 +1,29 @@
-"""Scores on what is labelled by hand: `python -m benchmarks.readings [--names | --transcripts]`.
+"""Scores on hand-labelled texts: `python -m benchmarks.readings [--names | --transcripts]`.
 
 The texts, `LABELS`, were written for the project before the rules of cues.toml were tuned on three
-quarters of them. The others, drawn by a hash of the text, were kept apart: but for one, their
-misses were not looked at. A reading is right where its kind, place and holder are those of the
-label: the suspect in a hard role, a number or address that was displayed, the victim, or somebody
-else.
+quarters of them. The other quarter, drawn by a hash of the text, was kept apart: only one of its
+misses was looked at. A reading is right if its kind, place and holder match the label. The holder
+is the suspect in a hard role, a displayed number or address, the victim, or somebody else.
 
-With `--names` the masks of `batch --mask-names` are scored on `NAMES`. The rules that join words
-to a name or an address were written after a look at the misses, the texts kept apart after that.
+With `--names` the masks of `batch --mask-names` are scored on `NAMES`. The rules that join words to
+a name or an address were written after a look at the misses, before the other texts were set apart.
 
-With `--transcripts` script families, brands and lures are scored on the FTC's robocalls, whose
-transcripts are machine-made, with the errors of that. Families have two truths. *Recording*: the
-campaigns that the FTC's data names, each one recording by the sound of it. *Script*:
-`SCRIPT_LABELS`, the same transcripts by what is read out, whoever reads it: brands, names, prices
-and numbers may differ. One script is read by several recordings, so the script truth itself, scored
-against the recordings, is the most that families of scripts can score there; and one campaign holds
-four unrelated texts, which bounds the recall of anything that reads the words. A transcript that is
-in no family counts as one of its own. `CAMPAIGN_LABELS` has for each of the 87 campaigns the brand
-that it pretends to be and its lures, from the longest transcript. They are true of every transcript
-of the campaign, also of one that stops before the brand is said; what is missed so counts as
-missed. A few rules were mended after a first look at these very transcripts, so the figures flatter
-them; other languages have no labelled set.
+With `--transcripts` script families, brands and lures are scored on the FTC's robocalls. Their
+transcripts are made by machine and have errors. Families have two truths:
+
+- *Recording*: the campaigns in the FTC's data. Each is a single recording, by its sound.
+- *Script*: `SCRIPT_LABELS`, the same transcripts by their wording. Brands, names, prices and
+numbers
+  may differ.
+
+Several recordings read the same script. So families of scripts can score at most as much against
+recordings as the script truth does. One campaign has four unrelated texts, which bounds the recall
+of any method that reads words. A transcript without a family counts as its own family.
+
+`CAMPAIGN_LABELS` has the impersonated brand and the lures of each of the 87 campaigns, from its
+longest transcript. They hold for every transcript of the campaign. If a transcript stops before the
+brand is spoken, the brand counts as missed. Some rules were corrected after a first look at these
+transcripts, so the figures are optimistic. Other languages have no labelled set.
 """
 
 from __future__ import annotations
@@ -376,13 +379,14 @@ def print_scripts() -> None:
 def cross_validate(
     labels: Mapping[float, np.ndarray], truth: np.ndarray, folds: np.ndarray
 ) -> tuple[float, float, Counter[float]]:
-    """Scores each fold by the `MIN_SHARE` that is best on the others.
+    """Scores each fold with the `MIN_SHARE` that is best on the other folds.
 
-    Returns B-cubed F1 and pair recall, and how often which share was the best.
+    The best share has the highest B-cubed F1 among the transcripts of all other folds (ties: the
+    lowest share). Each transcript of the fold is scored in B-cubed, against all transcripts. Each
+    pair with such a transcript is scored in pair recall.
 
-    The best has the highest B-cubed F1 among the transcripts of all other folds (ties: the lowest
-    share). What is scored are the transcripts of the fold, beside all: in B-cubed each of them, in
-    pair recall the pairs that have one of them.
+    Returns:
+        B-cubed F1, pair recall, and how often each share was the best.
     """
     same = truth[:, None] == truth[None, :]
     together = {share: label[:, None] == label[None, :] for share, label in labels.items()}

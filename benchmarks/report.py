@@ -1,9 +1,9 @@
 """Time and size of a report of 10,000 clusters: written, opened and searched.
 
-`python -m benchmarks.report [CLUSTERS]`; the browser's part needs a Chromium. With `--share N ...`
-its share of the CPU of a run of a simulated world of N complaints (`benchmarks.worlds`), on one
-processor: each is run twice with its report and twice without, in turn, and in the runs with one
-the CPU within `write_report` is taken too, which depends less on what else the machine does.
+`python -m benchmarks.report [CLUSTERS]` needs a Chromium for the browser's part. `--share N ...`
+prints the report's share of a run's CPU, on a single processor, for a simulated world of N
+complaints (`benchmarks.worlds`). Each world is run twice with its report and twice without, in
+turn. The CPU within `write_report` is measured too, since the machine's other work affects it less.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A stream under steady load: what it takes, how soon it tells, and what memory does meanwhile.
+"""A stream under steady load: its CPU, its latency and its memory over time.
 
     python -m benchmarks.stream --minutes 60 --rate 10             a watched folder
     python -m benchmarks.stream --minutes 60 --rate 10 --kafka     a broker (Java 17, Maven)
@@ -7,12 +7,13 @@
     python -m benchmarks.stream --minutes 60 --rate 10 --replay    a watched folder, without waiting
 
 Complaints name callback numbers of a pool, at `rate` a second. Every five to fifteen seconds two
-more, of two organisations, name a number that nobody named before: the time from the second one to
-the alert that both report it is the latency. CPU is that of the stream with all that runs it: the
-engine, and the Java worker that reads the topic; never the broker's. Memory is that of the stream,
-and of Flink, in which the state lies; what a checkpoint of Flink takes is its newest one on disk.
-A replay runs the ticks of that time one after the other in this process, which leaves no latency
-to be measured; its CPU is that of the ticks, and its digest that of its alerts and last tables.
+complaints of two organisations name a new number. The latency is the time from the second of them
+to the alert that both organisations report it.
+
+CPU is the stream's with its engine and the Java worker that reads the topic, without the broker.
+Memory is the stream's, and Flink's, which has the state. The size of a checkpoint of Flink is the
+newest checkpoint's on disk. A replay runs the same ticks one after another in this process, so it
+has no latency. Its CPU is the ticks', its digest is over its alerts and last tables.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Hosts and organisations that no list has: who is welded, who is named, what stays whole.
+"""Hosts and organisations on no list: which are joined or named wrongly, and which stay whole.
 
 `python -m benchmarks.unlisted [SEED ...] [--complaints N] [--operations N]`
 
-Each world is simulated; then the sites that its rings registered are rewritten in all records. Some
-become tenants of platforms that are on no list, by subdomains or by paths. Others keep their domain
-and are named by subdomains of it, one a victim or a few. 200 organisations on no list are named as
-sites that victims were sent to, each by 1 to 20 reporters, beside one ring or several. The batch
-pipeline runs on it, and a line of the table says what it made of each sort of site.
+Each world is simulated. Then the sites that its rings registered are rewritten in all records. Some
+become tenants of unlisted platforms, by subdomains or by paths. Others keep their domain, with a
+subdomain for each victim or for a few. 200 unlisted organisations are named as sites that victims
+were sent to, each by 1 to 20 reporters, with a single ring or several. The batch pipeline runs on
+the world, and each line of the table has the result for a sort of site.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
-"""ringtrace beside what else one could run: `python -m benchmarks.peers [N ...]`.
+"""ringtrace compared with alternatives: `python -m benchmarks.peers [N ...]`.
 
-Each size is two worlds of N complaints with 1.25 calls each (default 20,000 and 200,000; 1,000,000
-takes long): the simulator's, and the same with odd numbers, nearly all of them distinct
-(`benchmarks.worlds.write_oddly`). Whole runs: `ringtrace batch` on all processors, the same without
-its report, and that again on one processor, the script that one would write instead, also on one,
-and the floor; beside them what starting takes. Components alone, from the mentions of the run:
-networkx, scipy, Splink. CPU on one processor is the figure to compare; two that work at once slow
-each other, and wall clock also shows what else the machine did. MiB shuffled are those of the
-encoded batches that Beam groups by key.
+Each N gives two worlds of N complaints with 1.25 calls each (default 20,000 and 200,000; 1,000,000
+takes long): the simulator's world, and the same with odd numbers, nearly all of them distinct
+(`benchmarks.worlds.write_oddly`).
+
+Whole runs: `ringtrace batch` on all processors, the same without a report, and again on a single
+processor; a short script on a single processor; the floor; and the time to start. Components only,
+from the run's mentions: networkx, scipy, Splink.
+
+Compare the CPU on a single processor. Two processors slow each other, and wall clock depends on the
+machine's other work. MiB shuffled are the encoded batches that Beam groups by key.
 """
 
 from __future__ import annotations

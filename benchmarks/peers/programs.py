@@ -11,8 +11,8 @@ same settings. It checks nothing, rejects nothing, links nothing and reads no na
 EDGES is a Parquet file of the columns `a` and `b`, 64-bit numbers: a record and an identifier that
 it names. OUT becomes a Parquet file of `node` and `label`.
 
-Printed are the seconds of the work itself as JSON, without the start of Python and, for the floor,
-without reading RUN's tables; that of DuckDB counts.
+The seconds of the work are printed as JSON. The start of Python does not count, nor does reading
+RUN's tables for the floor. The start of DuckDB counts.
 """
 
 from __future__ import annotations

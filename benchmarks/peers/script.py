@@ -1,9 +1,9 @@
-"""The script that one would write instead: json, phonenumbers and networkx, in one file.
+"""A short script as an alternative to ringtrace: json, phonenumbers and networkx in a file.
 
 `python -m benchmarks.peers.script WORLD OUT` reads WORLD/complaints and WORLD/calls (JSON Lines)
-and writes OUT/clusters.csv. It is meant to be what a competent user writes in an afternoon: parsed
-numbers are cached, numbers and addresses are looked for in the narrative, victims' numbers and
-caller ids are left out, clusters are connected components.
+and writes OUT/clusters.csv. A competent user could write it in an afternoon. It caches parsed
+numbers, finds numbers and addresses in narratives, and leaves out victims' numbers and caller ids.
+Its clusters are connected components.
 """
 
 from __future__ import annotations

@@ -1,17 +1,19 @@
 """The lies that each harm costs: `python -m benchmarks.poisoning [--full]`, in Markdown.
 
-The first table, of `benchmarks.poisoning.kinds`, has what naming a stranger costs, by kind of
-identifier. The second has all other harms, on fresh simulated worlds of twelve rings and 300
-complaints. On each, an analyst confirms two clusters, declares one number legitimate and disputes
-another (both for a month), from a run that the next one follows. Then liars add complaints, and
-`ringtrace batch` runs again, whole, over the world with these. A liar is one reporter of one
-company, with a pseudonym, days and words of their own unless the attack says otherwise, and knows
-everything: the identifiers of every cluster and how many reporters show each.
+The first table (`benchmarks.poisoning.kinds`) has the cost of naming a stranger, by kind of
+identifier. The second has all other harms, on new simulated worlds of twelve rings and 300
+complaints. After a first run an analyst confirms two clusters, declares a number legitimate and
+disputes another (both for a month). Then liars add complaints, and `ringtrace batch` runs over the
+whole world again.
 
-Every attack is tried with more and more liars, each with one complaint and with ten; the table says
-the least that did the harm in any of the tries, and in how many. Attacks are written to do harm:
-where the table says that none succeeded, none of these did. One world and few numbers of liars take
-under six minutes on two cores; `--full` takes three worlds and more numbers.
+A liar is a reporter of a company, with a pseudonym, days and words of their own unless the attack
+says otherwise. A liar knows everything: the identifiers of every cluster, and how many reporters
+show each.
+
+Every attack is tried with more and more liars, with one complaint each and with ten. The table has
+the fewest that did the harm in any try, and the number of such tries. A table without success only
+says that these attacks failed. A world with few liars takes under six minutes on two cores;
+`--full` takes three worlds and more budgets.
 """
 
 from __future__ import annotations

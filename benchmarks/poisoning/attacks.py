@@ -204,9 +204,9 @@ def make_hub_in_a_minute(target: Target, budget: Budget, made: Forgery) -> None:
 def burst(
     name: str, fields: Callable[[Random, int], dict[str, Any]], *, calls: bool = False
 ) -> Forge:
-    """Returns what tells of the invented numbers, each liar once, with fields of their own.
+    """Returns an attack in which each liar complains once about the invented numbers.
 
-    Where it `calls`, each liar calls one of the numbers, too.
+    `fields` gives the fields of a liar's complaint. With `calls`, each liar also calls a number.
     """
 
     def forge(_: Target, budget: Budget, made: Forgery) -> None:

@@ -1,11 +1,12 @@
 """The cost of naming a stranger, by kind of identifier: the first table of `benchmarks.poisoning`.
 
-Worlds of fourteen rings and 900 complaints, of which an analyst confirmed the largest nine. In each
-run liars name one stranger of every kind by one means, each stranger beside another ring and by
-liars of their own. A cell has the fewest reporters, or people whom a partner's offer counts, with
-whom the stranger reached a cluster, the core, an offer, and a package on the confirmed ring; for
-"called a victim's" those with whom a ring's own identifier no longer leaves, and is gone without an
-alarm.
+The worlds have fourteen rings and 900 complaints, and an analyst confirmed the nine largest rings.
+In each run liars name a stranger of every kind by a single means. Each stranger has its own liars,
+who name it with members of another ring.
+
+A cell has the fewest reporters, or people in a partner's offer, who brought the stranger into a
+cluster, the core, an offer, and a package on the confirmed ring. For "called a victim's" it has the
+fewest who kept a ring's own identifier from leaving, and who did so without an alarm.
 """
 
 from __future__ import annotations
@@ -117,13 +118,13 @@ class Known:
         return Known(tuple(groups), own)
 
     def beside(self, number: int, start: int) -> list[str]:
-        """Returns two members of the ring beside which stranger `number` is named."""
+        """Returns two members of the ring that liars name with stranger `number`."""
         return some(self.rings[number % len(self.rings)], start, 2)
 
 
 @dataclass
 class Cell:
-    """The fewest liars with whom each outcome came about in any world."""
+    """The fewest liars for each outcome in any world."""
 
     least: dict[str, int] = field(default_factory=dict)
 
@@ -183,7 +184,7 @@ MEANS: dict[str, Forge | None] = {
     "a partner's offer, alone": None,
     "a partner's offer, beside a ring": None,
 }
-"""The means by which liars act, and what makes their complaints; an offer has none."""
+"""The means by which liars act, and the maker of their complaints; an offer needs no maker."""
 
 
 _known = cache(Known.of)

@@ -63,8 +63,8 @@ DECISION = "decision_id kind entity_a entity_b author reason decided_at expires_
 class Tables:
     """A run: its members by id, the status of its identifiers and clusters, its alarms.
 
-    `thin` are the clusters of which nothing leaves, `first` the one that ranks first. `offered` has
-    the identifiers that an offer of it to a partner holds, if one was made, with their clusters.
+    `thin` are the clusters without an identifier that may leave; `first` is the cluster with the
+    first rank. `offered` has the identifiers in an offer of the run, if made, with their clusters.
     """
 
     members: Mapping[str, Mapping[str, Any]]
@@ -167,7 +167,7 @@ class Forgery:
         )
 
     def write(self, folder: Path) -> dict[str, list[str]]:
-        """Writes the records; returns the files by kind, those of none left out."""
+        """Writes the records; returns the files by kind, without kinds that have no records."""
         files = {}
         for kind, rows in (("complaints", self.complaints), ("calls", self.calls)):
             if rows:
