@@ -1,4 +1,4 @@
-"""A run in its owner's custody: what it read and wrote, what is sealed, and what was erased.
+"""Custody of a run: its inputs and outputs, its sealed files, and erased records.
 
 `manifest` reconciles every row, `private_files` seals what is for the owner alone, and `erasure`
 knows erased records by keyed hashes.

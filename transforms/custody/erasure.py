@@ -24,7 +24,7 @@ RECORD_KEY = ("record_kind", "source_org", "record_id")
 """Columns that name a record."""
 
 RECORD_MAC_BYTES = 16
-"""Bytes of the keyed hash of a record: nobody who lacks the secret can choose one."""
+"""Bytes of a record's keyed hash, which cannot be chosen without the secret."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def record_keys(rows: Rows) -> pa.Array:
 
 @dataclass(frozen=True)
 class ErasureList:
-    """The records that were erased, as keyed hashes: no row of theirs is used again."""
+    """The erased records, as keyed hashes. None of their rows is used again."""
 
     key: RegisterKey
     macs: frozenset[bytes] = field(repr=False)
@@ -84,16 +84,19 @@ class ErasureList:
         return hashlib.sha256(b"".join(sorted(self.macs))).hexdigest()[:16]
 
     def contains(self, kind: RecordKind, orgs: pa.Array, ids: pa.Array) -> Array:
-        """Masks the records of a kind that were erased, by their organisations and ids."""
+        """Returns a mask of the erased records of a kind, by their organisations and ids."""
         return self.contain(pc.binary_join_element_wise(str(kind), orgs, ids, "|"))
 
     def contain(self, names: pa.Array) -> Array:
-        """Masks record keys, as `record_key` makes them, that were erased."""
+        """Returns a mask of the erased records, by their keys from `record_key`."""
         macs = self.key.record_macs(names.to_pylist())
         return np.fromiter((mac in self.macs for mac in macs), bool, len(names))
 
     def of_rows(self, rows: Rows, kind: RecordKind) -> Array:
-        """Masks COMPLAINT or CALL rows, loose ones too; a call is erased with its complaint."""
+        """Returns a mask of erased COMPLAINT or CALL rows, loose rows too.
+
+        A call is erased with its complaint.
+        """
         orgs = pc.ascii_lower(trim_text(rows["source_org"]))
         complaints = trim_text(rows["complaint_id"])
         if kind is RecordKind.COMPLAINT:
@@ -105,7 +108,7 @@ class ErasureList:
         return gone
 
     def shorten(self, entries: pa.Table) -> pa.Table:
-        """Returns VICTIM_ENTRY rows without those that rest on erased records alone."""
+        """Returns VICTIM_ENTRY rows, without entries that rest only on erased records."""
         left = [
             listed
             and " ".join(mac for mac in listed.split() if bytes.fromhex(mac) not in self.macs)
@@ -117,6 +120,6 @@ class ErasureList:
 
 @dataclass
 class Erasures:
-    """The list of erasures as it is now, None without any; a stream replaces it as it runs."""
+    """The current list of erasures, or None. A stream replaces it while it runs."""
 
     known: ErasureList | None = None

@@ -1,4 +1,4 @@
-"""Accounts for a run: what it read and wrote, reconciled, and the alarms an analyst must see."""
+"""Accounts for a run: its reconciled inputs and outputs, and the alarms an analyst must see."""
 
 from __future__ import annotations
 
@@ -61,23 +61,23 @@ MOST_NAMES = 1_000
 """Most names of such fields in a manifest; the others are counted together."""
 
 OTHER_FIELDS = "other"
-"""The name under which these are."""
+"""The name for the other fields."""
 
 TRIES, PAUSE_SECONDS = 5, 0.2
-"""Tries to read a run, and the pause before each other one."""
+"""Tries to read a run, and the pause between tries."""
 
 COMPONENT_FILES_REFUSED = ("islands", "files_refused")
-"""Counts files of components of the previous run that are not what it wrote."""
+"""Counts files of the previous run's components that differ from what it wrote."""
 
 COMPONENTS_REFUSED = ("islands", "refused")
 """Counts components of the previous run whose files state the impossible."""
 
 
 OFFERED_VICTIMS = ("offers", "own_victims")
-"""Counter of the identifiers that offers name and that are our own victims'."""
+"""Counts identifiers in offers that belong to our own victims."""
 
 ERASED = "erased"
-"""Counts rows that were left out since their records are erased, by the kind of record."""
+"""Counts rows left out because their records are erased, by the kind of record."""
 
 REPLACED_IDENTIFIERS, EMPTIED_IDENTIFIERS = "replaced_identifiers", "emptied_identifiers"
 """Groups of counters by organisation: identifiers that records in place of others no longer name,
@@ -166,7 +166,7 @@ def faulty_rows(manifest: Mapping[str, Any], records: str) -> int:
 
 
 def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
-    """Returns what an analyst must know before trusting the run."""
+    """Returns the alarms that an analyst must know before trusting the run."""
     return [Alarm(code=code, message=message) for code, message in _alarms(Counter(counters))]
 
 
@@ -441,7 +441,7 @@ def files_of(manifest: Mapping[str, Any], table: Table) -> list[OutputFile]:
 
 
 def find_altered(folder: str, listed: Iterable[OutputFile]) -> Iterator[tuple[str, str]]:
-    """Yields the name of each file that is not as a manifest lists it, with what is wrong."""
+    """Yields the name of each file that differs from its entry in a manifest, and the problem."""
     for file in listed:
         if why := _difference(folder.rstrip("/"), file):
             yield file["name"], why
@@ -450,9 +450,9 @@ def find_altered(folder: str, listed: Iterable[OutputFile]) -> Iterator[tuple[st
 def find_added(
     folder: str, manifest: Mapping[str, Any], table: Table | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Yields the files of a table, or of all of a local run, that its manifest does not list.
+    """Yields the files of a table, or of a whole local run, that its manifest does not list.
 
-    Names that begin with a dot or an underscore are passed over, as what reads a table does.
+    Names that begin with a dot or an underscore are skipped, as readers of tables do.
     """
     known = {str(output["name"]) for output in manifest["outputs"]}
     if "://" in folder:
@@ -484,7 +484,7 @@ def _files_below(folder: Path, *, whole: bool) -> Iterator[Path]:
 
 
 def _is_there(root: str) -> bool:
-    """Returns whether private files are here and ours to read."""
+    """Returns whether private files exist here and may be read."""
     if "://" not in root:
         return os.access(Path(root, PRIVATE_FOLDER), os.R_OK | os.X_OK)
     return bool(list_objects(f"{root}/{PRIVATE_FOLDER}"))

@@ -1,4 +1,4 @@
-"""The files of a run that are for its owner alone: where they are, sealed and opened again.
+"""The private files of a run, for its owner only: their places, sealing and opening.
 
 With a key each file is cut into chunks, and each chunk is sealed with AES-256-GCM under a key of
 the file's own (HKDF-SHA256 of the secret, a random salt and the table's name). The nonce of a chunk

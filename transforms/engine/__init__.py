@@ -1,4 +1,4 @@
-"""Everything that the steps need of Beam beside their own functions: shuffles, codecs, counters.
+"""The parts of Beam that steps need besides their own functions: shuffles, codecs, counters.
 
 RecordBatches move to the worker that owns their key, spilled to disk on this machine.
 """

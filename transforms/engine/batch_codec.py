@@ -100,7 +100,7 @@ def encode_batch(batch: pa.RecordBatch, schema: pa.Schema) -> EncodedBatch:
 
 
 def decode_batch(encoded: EncodedBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Returns the batch that `encode_batch` was given."""
+    """Returns the batch that `encode_batch` encoded."""
     codec, content = _CODECS[encoded.codec], encoded.read()
     message = codec.decompress(content, encoded.size) if codec else pa.py_buffer(content)
     return pa.ipc.read_record_batch(message, schema)
@@ -120,7 +120,7 @@ _SPILLING = _Spilling()
 
 
 class SpillFile:
-    """A file without a name, so that nothing is left of it however the process ends.
+    """A file without a name, which disappears however the process ends.
 
     For runners whose steps all run in this process or in forks of it, which have the file open:
     a `SpillRef` means nothing in another one.

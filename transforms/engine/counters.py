@@ -46,7 +46,7 @@ def count_read(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[CounterValue
 
 
 def count_accepted(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[CounterValue]:
-    """Counts rows of an accepted batch, duplicates among them."""
+    """Counts rows of an accepted batch, including duplicates."""
     yield (KIND_PLURAL[kind], "accepted"), batch.num_rows
 
 

@@ -86,7 +86,7 @@ class PerPartition(beam.PTransform):
     partitions: int | None = None
 
     def expand(self, batches: Mapping[str, beam.PCollection]) -> Any:
-        """Splits each input, brings partitions together, applies `work`."""
+        """Splits each input by partition, and applies `work` to each partition."""
         options = next(iter(batches.values())).pipeline.options.view_as(ShuffleOptions)
         partitions = self.partitions or options.partitions
         parts = [
@@ -146,7 +146,7 @@ def partition_numbers(batch: Rows, names: Sequence[str], partitions: int) -> Arr
 
 
 def table_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    """Joins batches to one table of single-chunk columns, in whatever order they came."""
+    """Joins batches in any order to a table of single-chunk columns."""
     return pa.Table.from_batches(batches, schema).combine_chunks()
 
 
@@ -167,9 +167,9 @@ def tagged_batches(name: str, table: pa.Table) -> Iterator[Any]:
 
 @dataclass(eq=False)
 class Pure(beam.DoFn):
-    """Applies a function of an element and side inputs that gives the same for the same.
+    """Applies a function whose result depends only on its element and side inputs.
 
-    Unlike `beam.FlatMap` it promises so, and a runner may give again what it gave.
+    `beam.FlatMap` makes no such promise. So a runner may reuse the results of this step.
     """
 
     work: Callable[..., Any]

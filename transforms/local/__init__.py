@@ -1,4 +1,4 @@
-"""Runs a pipeline on this machine: in this process, and in forks of it where that pays."""
+"""Runs a pipeline on this machine, in this process and, if they save time, in forks of it."""
 
 import lazy_loader
 

@@ -89,7 +89,7 @@ class LocalExecutor:
         shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
 
     def run(self, element: object) -> None:
-        """Calls every step once, on all that the steps before it gave."""
+        """Calls every step once, on all outputs of the steps before it."""
         if not self._open:
             self._open = True
             for step in self._steps:
@@ -99,7 +99,7 @@ class LocalExecutor:
         _Run(*parts, packs=self._packs).finish()
 
     def close(self) -> None:
-        """Tears down what the first run set up."""
+        """Tears down the DoFns that the first run set up."""
         if self._open:
             self._open = False
             for step in self._steps:
@@ -125,7 +125,7 @@ _Answer = list[tuple[int, list[Any]]]
 
 
 class _Run:
-    """One run: what is whole now, and which stages a fork runs."""
+    """A run: the collections that are whole now, and the stages that a fork runs."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class _Run:
         self._fork: Fork | None = None
 
     def finish(self) -> None:
-        """Runs every stage, when those have ended that it comes after."""
+        """Runs every stage after the stages that it depends on."""
         waiting = list(self.stages.stages)
         ready: list[Stage] = []  # first what was ready first, within its order
         ended: set[Stage] = set()
@@ -193,7 +193,7 @@ class _Run:
             )
 
     def _run_stage(self, stage: Stage) -> None:
-        """Runs a stage, or takes what a fork made of it."""
+        """Runs a stage, or takes its results from a fork."""
         if stage in self._apart:
             self._take_answers()
             answer = self._apart.pop(stage)
@@ -311,7 +311,7 @@ class _Work:
                     self._send(step.outputs[None], result)
 
     def _prepare(self, step: Step) -> Callable[[Any], Iterable[Any]]:
-        """Returns what applies a step to an element, with its side inputs."""
+        """Returns a function that applies a step, with its side inputs, to an element."""
         values = [self._side(side.pvalue) for side in step.sides]
         views = [
             _singleton(view) if isinstance(side, AsSingleton) else view
@@ -365,7 +365,7 @@ class _GroupValues:
 
 @dataclass
 class _Recalled:
-    """Side inputs and elements that a step had in a run, and what it gave for each element."""
+    """A step's side inputs and elements in a run, and its outputs for each element."""
 
     sides: list[list[Any]]
     elements: list[Any] = field(default_factory=list)
@@ -373,7 +373,7 @@ class _Recalled:
 
 
 class _Memory:
-    """Gives again what a step gave in the run before for the same."""
+    """Reuses a step's outputs of the run before for equal inputs."""
 
     def __init__(self) -> None:
         self._kept = _Recalled([])
@@ -400,7 +400,7 @@ class _Memory:
         return results
 
     def keep(self) -> None:
-        """Keeps what this run had, for the next."""
+        """Keeps this run's inputs and outputs for the next run."""
         self._kept = self._new
 
 

@@ -1,4 +1,4 @@
-"""Asks a fork of this process to work something out."""
+"""Runs a function in a fork of this process, and takes its result."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ class Stages(PipelineVisitor):
 
 
 def _check(node: AppliedPTransform) -> None:
-    """Raises unless the step gives here what it gives on a runner of Beam's."""
+    """Raises if the step would give other results here than on a runner of Beam's."""
     transform: Any = node.transform
     if isinstance(transform, beam.ParDo):
         signature = DoFnSignature(transform.fn)

@@ -167,7 +167,7 @@ def _unknown_words() -> frozenset[str]:
 
 
 def says_unknown(text: str) -> bool:
-    """Returns whether a text says that nothing is known, as "N/A", "-" or "not sure" do."""
+    """Returns whether a text says that a value is unknown, such as "N/A", "-" or "not sure"."""
     if len(text) > 40 or any(map(str.isdigit, text)):
         return False
     words = plain_words(text.casefold())
@@ -213,7 +213,7 @@ def is_phone_shaped(text: str) -> bool:
 
 
 def holds_phone(text: str) -> bool:
-    """Returns whether a text is a telephone number, or has the digits of one among few words."""
+    """Returns whether a text is a telephone number, or has its digits among few words."""
     return is_phone_shaped(text) or (len(text) <= 60 and _DIGITS.search(text) is not None)
 
 
@@ -267,7 +267,7 @@ def number_regions(numbers: Collection[str]) -> list[str]:
 
 
 def _is_national(text: str, region: str) -> bool:
-    """Returns whether a number that names no country is one of a region, as it is written there."""
+    """Returns whether a number without a country is valid in a region, as written there."""
     digits = re.sub(r"\D", "", text)
     unprefixed = word_lists()["countries"]["unprefixed"]
     begins = ("0", *unprefixed.get(region, ""), *[_country_code(region)] * (len(digits) > 10))
@@ -340,7 +340,7 @@ is_site = re.compile(r"(?:h..ps?://|(?:[\w-]{1,63}(?:\.|\[\.\]|\(\.\)))+[a-z]{2}
 
 
 def organisation_of(path: str) -> tuple[str, bool]:
-    """Returns a slug by the name of a file, and whether that says anything."""
+    """Returns a slug of a file's name, and whether the name is meaningful."""
     words = re.findall(r"[a-z]+", plain_words(Path(path).name.split(".")[0]))
     common = word_lists()["marks"]["file_words"]
     named = [word for word in words if word not in common and len(word) > 2]
@@ -351,7 +351,7 @@ _MULTIPLE = re.compile(
     r"\s?(?:k|m|mm|mn|mio|mill?|million|mrd|bn|tsd|th|thousand|lakhs?|lac|cr|crore)\b|\s?[万億亿千]",
     re.IGNORECASE,
 )
-"""A word behind an amount that makes it more."""
+"""A word after an amount that multiplies it."""
 
 _AMOUNT = re.compile(r"[^\d]{0,8}(\d[\d.,' \u00a0\u202f]{0,40})[^\d]{0,8}")
 
@@ -361,7 +361,7 @@ is_amount = _AMOUNT.fullmatch
 
 
 def plain_amount(text: str, decimal: str) -> str:
-    """Returns an amount without currency and separators of thousands; as it is if it is none."""
+    """Returns an amount without currency and thousands separators; other texts unchanged."""
     amount = _AMOUNT.fullmatch(text)
     if not amount:
         return text
@@ -372,7 +372,7 @@ def plain_amount(text: str, decimal: str) -> str:
 
 
 def amount_currency(text: str) -> str | None:
-    """Returns the currency that an amount names beside its number; null if none or several."""
+    """Returns the currency that an amount names; None for no or several currencies."""
     amount = _AMOUNT.fullmatch(text)
     words = re.findall(r"[^\W\d]*[^\w\s.,:;()+-]|[^\W\d]+", text) if amount else ()
     lists = word_lists()["currencies"]

@@ -37,13 +37,13 @@ SHIPPED_FILE = "sources.csv"
 NO_RULES: SourceRules = {}
 
 NO_PSEUDONYM = "\x1f"
-"""First character behind the organisation in the key of a reporter that is no pseudonym."""
+"""First character after the organisation in a reporter's key that is no pseudonym."""
 
 UNNAMED = f"{NO_PSEUDONYM}unnamed|"
-"""Start of that part where no rule says how rows without a pseudonym count."""
+"""Start of that part of the key if no rule says how rows without a pseudonym count."""
 
 OF_DAY = f"{NO_PSEUDONYM}day|"
-"""Start of that part where all rows without a pseudonym of one day count as one."""
+"""Start of that part of the key if all rows of a day without a pseudonym count as one."""
 
 MAIL_ID = "mail-"
 """Start of the complaint id that a mail gets, before 16 hexadecimal digits of its digest."""
@@ -113,7 +113,7 @@ def ties_of(names: Iterable[str]) -> list[Tie]:
 
 
 _TWO_SIDED = 1.96
-"""Standard deviations within which a normal variable is in 95 of 100 cases."""
+"""Standard deviations that cover 95 % of a normal distribution."""
 
 
 def precision_interval(right: int, wrong: int) -> tuple[float, float]:
@@ -143,7 +143,7 @@ LEAST_WEIGHT = 0.5
 
 @dataclass(frozen=True)
 class SourceRecord:
-    """The reporters of an organisation and channel whom decisions in force bear out, or do not."""
+    """Numbers of a source's reporters whom decisions in force confirm (`right`) or not."""
 
     right: int
     wrong: int
@@ -217,7 +217,7 @@ def reporter_keys(
     record_id: pa.Array,
     rules: SourceRules = NO_RULES,
 ) -> pa.Array:
-    """Returns the key of the reporter of each row, as text.
+    """Returns the reporter's key of each row, as text.
 
     Args:
         source_org: The organisation of each row.
@@ -289,15 +289,15 @@ def rules_in_force(options: Mapping[str, object]) -> SourceRules:
 
 
 def is_unnamed(keys: Column) -> Column:
-    """Masks the keys of rows without a pseudonym for whose organisation there is no rule."""
+    """Returns a mask of the keys of rows without a pseudonym and without a rule."""
     return pc.match_substring(keys, f"|{UNNAMED}")
 
 
 def is_of_many(keys: Column) -> Column:
-    """Masks the keys under which rows of several people can be: all of one organisation and day."""
+    """Returns a mask of the keys that several people may share, such as an organisation and day."""
     return pc.or_(is_unnamed(keys), pc.match_substring(keys, f"|{OF_DAY}"))
 
 
 def is_pseudonym(keys: Column) -> Column:
-    """Masks the keys that are an organisation's pseudonym of a person."""
+    """Returns a mask of the keys that are an organisation's pseudonym of a person."""
     return pc.invert(pc.match_substring(keys, f"|{NO_PSEUDONYM}"))

@@ -1,7 +1,7 @@
-"""Times as other systems write them: of a form that a map names, to UTC.
+"""Reads times as other systems write them, in a form that a map names, to UTC.
 
-A time is read or refused, and never guessed at: a date that can be read in two orders, and the name
-of a zone that is another elsewhere, say so.
+A time is read or refused, and never guessed. A date that can be read in two orders is reported as
+unclear, and so is the name of a zone that has another meaning elsewhere.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def time_of_form(
 def time_or_error(
     text: str, form: TimeForm, zone: tzinfo, country: str | None = None
 ) -> datetime | TimeFormError | None:
-    """Returns what `time_of_form` does, or the error that it raises."""
+    """Returns the result of `time_of_form`, or the error that it raises."""
     try:
         return time_of_form(text, form, zone, country)
     except TimeFormError as error:
@@ -184,7 +184,7 @@ def time_share(texts: Sequence[str], form: TimeForm) -> float:
 
 
 def assumes_zone(text: str, form: TimeForm) -> bool:
-    """Returns whether a time names no zone, so that its instant is another in another one."""
+    """Returns whether a time names no zone, so that its instant depends on an assumed zone."""
     first, later = (time_or_error(text, form, parse_zone(zone)) for zone in ("UTC", "+01:00"))
     return first != later and not isinstance(first, TimeFormError)
 
@@ -200,7 +200,7 @@ ends_with_zone_name = re.compile(r"\d ?(?:[AP]M )?(?!UTC?$|GMT$|Z$|[AP]M$)[A-Z]{
 
 
 def time_or_day(time: str | None, texts: Sequence[str], zone: tzinfo) -> str | None:
-    """Returns a time that texts give, or the day alone where they do: nobody pays at midnight."""
+    """Returns a time, or only its day if the texts give only days: nobody pays at midnight."""
     if time is None or any(_SAYS_CLOCK.search(text.strip()) for text in texts):
         return time
     return datetime.fromisoformat(time).astimezone(zone).date().isoformat()
@@ -214,7 +214,7 @@ def _epoch_time(text: str, unit: int) -> datetime | None:
 
 
 def _serial_time(text: str, zone: tzinfo) -> datetime:
-    """Returns the time of a number of days and parts of one, to the second that it is next to."""
+    """Returns the time of a number of days with a fraction, rounded to a second."""
     serial = _SERIAL.fullmatch(text.strip())
     if serial is None:
         raise TimeFormError("not a number of days as spreadsheets keep dates")

@@ -1,4 +1,4 @@
-"""Writes a run: sorted Parquet tables, the files of reports, and the manifest, published whole.
+"""Writes a run: sorted Parquet tables, report files and the manifest, published at once.
 
 In: RecordBatches of the output tables, input digests, counters and one RunSettings. Out: a run's
 folder that appears at once, and its Manifest. Jobs that write files run in a `JobPool`, without

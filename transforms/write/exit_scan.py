@@ -90,7 +90,7 @@ LEAST_OF_TEXT = 8
 """Least digits of an account's or document's number."""
 
 LEAVING_FOLDERS = ("report/", "graph/")
-"""Begins the names of the files of a run that are made to be given to others."""
+"""Folders of a run's files that are made for others."""
 
 _MOST_PIECES = 6
 
@@ -117,16 +117,16 @@ _ESCAPE = (
 )
 
 _CODED = rf"[^\n<>\"]*(?:{_ESCAPE}|{TOKEN_HINT})[^\n<>\"]*"
-"""RE2: what is read a second time, decoded."""
+"""RE2: the parts of a text that are decoded and read again."""
 
 _WHOLE = 4_000
-"""Characters of a line that are decoded together: a long token takes the square of its length."""
+"""Most characters of a line decoded together: a token takes the square of its length in time."""
 
 _PART = 80
 """Length of the parts of a text that are searched again for coded values, in characters."""
 
 _AROUND = 200
-"""Bytes on both sides of a sign of an address that are read with it."""
+"""Bytes that are read on both sides of an address's sign."""
 
 _NUMBER = rf"[0-9](?:{_SIGNS}{{0,3}}[0-9]){{8}}"
 """RE2: digits enough for a telephone number."""
@@ -138,7 +138,7 @@ _PIECE = re.compile(r"[^\W_]+")
 _MOMENT = re.compile(
     r"(?<!\d)(?:19|20)\d\d([-/.])(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?:[T ]\d\d)?(?!\d)"
 )
-"""A day, with its hour: its digits are those of a telephone number, or of a passport."""
+"""A day with an hour, whose digits could be a telephone number's or a passport's."""
 
 Reader = Callable[[bytes], list[pa.Array]]
 """Returns the texts in a file."""
@@ -166,7 +166,7 @@ class WithheldValues:
         return bool(len(self.register.ids.heads) or len(self.register.digits.heads))
 
     def among(self, forms: Sequence[str]) -> frozenset[str]:
-        """Returns which of some distinct forms (`forms_of_token`) are withheld."""
+        """Returns the withheld forms among distinct forms (`forms_of_token`)."""
         hits = _registered(forms, self.key, self.register)
         return hits - self.permitted() if hits else hits
 
@@ -238,7 +238,7 @@ def _ids_of_others(
 
 
 def _registered(forms: Sequence[str], key: RegisterKey, register: VictimRegister) -> frozenset[str]:
-    """Returns which of some distinct forms a register has."""
+    """Returns the forms, of distinct forms, that a register has."""
     heads = key.heads(forms)
     known = (hashes.heads for hashes in (register.ids, register.digits))
     there = np.logical_or(*(sorted_lookup(entries, heads)[1] for entries in known))
@@ -246,11 +246,11 @@ def _registered(forms: Sequence[str], key: RegisterKey, register: VictimRegister
 
 
 def without_ids(values: WithheldValues, entity_ids: Iterable[str]) -> WithheldValues:
-    """Returns the values but those of some identifiers, which whoever gets the files has already.
+    """Returns the values without those of identifiers that the files' recipient has already.
 
     Args:
-        values: that a run withheld.
-        entity_ids: without epochs.
+        values: The values that a run withheld.
+        entity_ids: Ids without epochs.
     """
     known = _forms_shown(list(entity_ids), [])
     return replace(values, permitted=lambda: values.permitted() | known)
@@ -259,7 +259,7 @@ def without_ids(values: WithheldValues, entity_ids: Iterable[str]) -> WithheldVa
 def count_withheld(
     files: Iterable[tuple[str, bytes]], values: WithheldValues, read: Reader = texts_of_file
 ) -> dict[str, int]:
-    """Returns how many withheld values stand in each of some files, by name, where there is one.
+    """Returns the number of withheld values in each file that has any, by name.
 
     `read` returns the texts of a file in a syntax of its own.
     """
@@ -297,7 +297,7 @@ def hold_back_written(
 
 
 def set_aside(folder: str, name: str, content: bytes) -> str:
-    """Writes a file that was held back to the private folder of a run; returns where it is."""
+    """Writes a held-back file to the private folder of a run; returns its path."""
     place = f"{HELD_FOLDER}/{name}"
     if is_local(folder):
         path = Path(folder, place)
@@ -312,12 +312,12 @@ def set_aside(folder: str, name: str, content: bytes) -> str:
 
 
 def count_in_text(text: str, values: WithheldValues) -> int:
-    """Returns how many withheld values stand in a text."""
+    """Returns the number of withheld values in a text."""
     return sum(count_withheld([("", text.encode())], values).values())
 
 
 def forms_of_token(token: str) -> Iterator[str]:
-    """Yields what the value of a token may have been hashed as."""
+    """Yields the forms in which a token's value may have been hashed."""
     if "@" in token:
         local, _, host = token.lower().strip("._%+-=").rpartition("@")
         # Before an address stands what a link calls it; in it, whom a bounce goes to.
@@ -353,7 +353,7 @@ def forms_of_token(token: str) -> Iterator[str]:
 
 
 def _forms_of_digits(digits: str) -> Iterator[str]:
-    """Yields the same of digits alone."""
+    """Yields the hashed forms of a token of digits."""
     if LEAST_OF_TEXT <= len(digits) <= MOST_DIGITS:
         yield f"{TEXT}{digits}"
     if LEAST_DIGITS <= len(digits) <= MOST_DIGITS:
@@ -378,7 +378,7 @@ def _blocks(files: Iterable[tuple[str, bytes]], read: Reader) -> Iterator[Block]
 
 
 def _count_in_block(block: Block, values: WithheldValues, harmless: set[str]) -> dict[str, int]:
-    """Counts in files what `count_withheld` does; adds to the `harmless` tokens."""
+    """Counts withheld values in a block of files; adds to the `harmless` tokens."""
     texts = pa.concat_arrays([lot for _, lot in block]).unique()
     if values.shown is not None and len(texts) >= MANY_TEXTS:
         texts = texts.filter(pc.invert(pc.is_in(texts, values.shown())))
@@ -427,7 +427,7 @@ def _tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
 
 
 def _decoded_tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
-    """Returns the tokens around what is encoded in texts, once it is decoded, and their rows."""
+    """Returns the tokens around encoded parts of texts, after decoding, and their rows."""
     spans = find_rare_spans(texts, _CODED)
     written = slice_spans(texts, spans).dictionary_encode()
     decoded = ["\n".join(_readings(text)) for text in written.dictionary.to_pylist()]
@@ -439,7 +439,7 @@ def _decoded_tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
 
 
 def _readings(line: str) -> set[str]:
-    """Returns what a line reads as, decoded, with tokens opened, and in plain letters."""
+    """Returns the readings of a line: decoded, with tokens opened, and in plain letters."""
     readings: set[str] = set()
     for end in range(_WHOLE, len(line) + _WHOLE, _WHOLE):
         text = line[max(0, end - _WHOLE - 2 * _PART) : end]
@@ -453,7 +453,7 @@ def _readings(line: str) -> set[str]:
 
 
 def _hidden_digits(texts: pa.Array) -> tuple[Array, pa.Array]:
-    """Returns the rows and the digits of numbers that words stand for."""
+    """Returns the rows and the digits of numbers written in words."""
     rows = np.flatnonzero(pc.match_substring_regex(texts, DIGIT_WORDS_HINT))
     runs = find_digits(texts.take(rows))
     said = runs.take(np.flatnonzero(runs.form % FORMS > OPENED))
@@ -465,7 +465,7 @@ def _hidden_digits(texts: pa.Array) -> tuple[Array, pa.Array]:
 
 
 def _hidden_addresses(texts: pa.Array) -> tuple[Array, pa.Array]:
-    """Returns the rows and the addresses whose signs are said, or hidden in other ways."""
+    """Returns the rows and the addresses whose signs are spelled out or obfuscated."""
     spans = find_rare_spans(texts, ADDRESS_HINT)
     starts, ends = spans.starts - _AROUND, spans.ends + _AROUND
     # What stands near another sign is read with it, and once.
@@ -492,7 +492,7 @@ def _hold_back(folder: str, name: str, private: PrivateStore) -> None:
 def _contested_ids(
     folder: str, manifest: Mapping[str, Any], private: PrivateStore
 ) -> Iterator[str]:
-    """Yields the ids of what a run has under withheld ones, as its private files tell."""
+    """Yields the real ids behind a run's withheld ids, from its private files."""
     root = private.staging or manifest.get("private_output") or folder
     for path in private_files(str(root), {"private": manifest.get("private")}, CONTESTED):
         with open_bytes(path) as sealed:

@@ -38,7 +38,7 @@ PutFile = Callable[[str, FileChunks], None]
 """Writes one file, by its name within the run."""
 
 Job = Callable[[PutFile], T]
-"""Makes files; what it returns goes back to who asked for it. It travels as a pickle."""
+"""Makes files; the caller gets its result. It is sent to a worker as a pickle."""
 
 WriteFile = Callable[[str, FileChunks], OutputFile]
 """Writes the chunks of a file of this name."""
@@ -58,7 +58,7 @@ _SET_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of prctl(2), Linux."""
 
 _forks = 0
-"""Processes that may work at a time where this process may fork; 0 where it may not."""
+"""Most processes at a time if this process may fork, else 0."""
 
 
 @dataclass
@@ -155,12 +155,12 @@ def forking(processes: int) -> Iterator[None]:
 
 
 def may_fork() -> int:
-    """Returns how many processes may work at a time; 0 where this one may not fork."""
+    """Returns the most processes at a time; 0 if this process may not fork."""
     return _forks
 
 
 def fork(work: Callable[[], object]) -> int:
-    """Forks; returns the fork, which does `work` and ends, with 0 only if that did not fail.
+    """Forks; returns the id of the fork, which does `work` and exits, with 0 only on success.
 
     It is killed when the thread that forked it ends.
     """
@@ -281,7 +281,7 @@ class _Worker:
         return cls(ours, partial(end_fork, pid))
 
     def call(self, function: Callable[[], Any]) -> Any:
-        """Returns what `function` returns there."""
+        """Returns the result of `function` in the worker."""
         try:
             self._connection.send(function)
             if not self._connection.poll(ANSWER_SECONDS):

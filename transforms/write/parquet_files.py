@@ -153,7 +153,7 @@ class ExternalSorter:
 
 
 def _rows_that_fit(sizes: Array, count: int, size: int) -> int:
-    """Returns how many of the next rows go into a row group of `count` rows and `size` bytes.
+    """Returns how many of the next rows fit into a row group of `count` rows and `size` bytes.
 
     At most `ROW_GROUP_ROWS` and `ROW_GROUP_TEXT_BYTES`, but one row at least. It depends on the
     rows alone; `sizes` are their bytes of text.
@@ -172,7 +172,7 @@ def _text_bytes(rows: pa.Table) -> Array:
 
 
 def _merge_parts(parts: list[list[EncodedBatch]], table: Table) -> Iterator[pa.Table]:
-    """Yields the rows of sorted parts in order, in tables of whatever size."""
+    """Yields the rows of sorted parts in order, in tables of any size."""
     most_rows = max(READ_ROWS, MERGE_ROWS // len(parts))
     most_bytes = MERGE_BYTES // len(parts)
     unread = [iter(part) for part in parts]
@@ -202,12 +202,12 @@ def _merge_parts(parts: list[list[EncodedBatch]], table: Table) -> Iterator[pa.T
 
 
 def _needs_more(loaded: pa.Table, rows: int, size: int) -> bool:
-    """Returns whether more of a part is to be read; one row is loaded at least."""
+    """Returns whether to read more of a part; at least a row is loaded."""
     return loaded.num_rows < rows and (not loaded.num_rows or loaded.nbytes < size)
 
 
 def _regroup(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Cuts rows in order, in tables of whatever size, into row groups."""
+    """Cuts ordered rows, in tables of any size, into row groups."""
     waiting: list[pa.Table] = []
     count = size = 0
     for table in tables:
