@@ -1,7 +1,7 @@
 """Validation and deduplication: loose rows in, accepted rows, duplicates and rejects out.
 
-Every row ends in one of the three; `rows` gives a reject its code, `deduplicate` keeps one row an
-id.
+Every row ends in one of the three. `rows` gives a reject its code, and `deduplicate` keeps a single
+row for each id.
 """
 
 import lazy_loader

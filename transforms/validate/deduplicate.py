@@ -1,4 +1,4 @@
-"""Deduplication: of the rows with one id the latest is kept, the others count as duplicates."""
+"""Deduplication: of rows with the same id the latest is kept, the others count as duplicates."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ RECORD_ORDER: Mapping[RecordKind, tuple[tuple[str, ...], list[tuple[str, str]]]]
     RecordKind.COMPLAINT: (COMPLAINT_KEY, [("received_at", "descending")]),
     RecordKind.CALL: (CALL_KEY, [("started_at", "descending"), ("duration_seconds", "descending")]),
 }
-"""The id of a record, and the order of those with one id: the first is kept.
+"""The id of a record, and the order of rows with the same id, of which the first is kept.
 
-Of the legs of one call the latest is kept, and then the longest; in a tie the content decides.
+Of the legs of a call the latest is kept, then the longest. In a tie the content decides.
 """
 
 _ORIGIN = {field.name for field in ORIGIN}
@@ -36,7 +36,7 @@ _ORIGIN = {field.name for field in ORIGIN}
 
 @dataclass(eq=False)
 class Deduplicate(beam.PTransform):
-    """Keeps one of the rows with one id.
+    """Keeps a single row for each id.
 
     Outputs MAIN (batches), REPLACED (a batch a partition of `versions_of`) and COUNTERS
     (((group, name), n)).
@@ -45,7 +45,7 @@ class Deduplicate(beam.PTransform):
     kind: RecordKind
 
     def expand(self, rows: beam.PCollection) -> Any:
-        """Brings rows with one id together and keeps one of them."""
+        """Groups rows by id and keeps a single row of each group."""
         schema = CALL_ACCEPTED if self.kind is RecordKind.CALL else COMPLAINT_ACCEPTED
         keyed = KeyedInput(schema, RECORD_ORDER[self.kind][0])
         unique = partial(_deduplicate, kind=self.kind)
@@ -53,7 +53,7 @@ class Deduplicate(beam.PTransform):
 
 
 def unique_records(table: pa.Table, kind: RecordKind) -> tuple[pa.Table, pa.Table]:
-    """Returns COMPLAINT_ACCEPTED or CALL_ACCEPTED rows, one an id, and those they replace."""
+    """Returns the COMPLAINT_ACCEPTED or CALL_ACCEPTED rows to keep, and the replaced rows."""
     kept = np.zeros(table.num_rows, bool)
     kept[winning_rows(table, *RECORD_ORDER[kind])] = True
     return table.filter(kept), table.filter(~kept)
@@ -62,9 +62,9 @@ def unique_records(table: pa.Table, kind: RecordKind) -> tuple[pa.Table, pa.Tabl
 def winning_rows(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, str]]) -> Array:
     """Returns the rows to keep: of each key the first by `order`, then by smallest content hash.
 
-    The hash is in the column `content`, or else is made of the row. Rows that agree in all of that
-    are copies of each other; the one from the smallest source and position is kept, so that the
-    choice is the same whatever order the rows arrived in.
+    The hash is in the column `content`, or else is made from the row. Rows that agree in all of
+    this are copies. The copy from the smallest source and position is kept, so that the choice does
+    not depend on the order of arrival.
     """
     candidates = _repeated_rows(table, key)
     if not len(candidates):
@@ -84,9 +84,9 @@ def winning_rows(table: pa.Table, key: tuple[str, ...], order: list[tuple[str, s
 
 
 def versions_of(table: pa.Table, kind: RecordKind) -> pa.Table:
-    """Returns the rows of records that came with several contents, each once, and their hash.
+    """Returns the distinct versions of records that came with several contents.
 
-    That is in the column `content`, as in `winning_rows`.
+    Their hashes are in the column `content`, as in `winning_rows`.
     """
     key = RECORD_ORDER[kind][0]
     rows = _repeated_rows(table, key)
@@ -105,7 +105,7 @@ def _repeated_rows(table: pa.Table, key: tuple[str, ...]) -> Array:
 
 
 def content_hashes(table: pa.Table, rows: Array) -> list[str]:
-    """Hashes the content of each of `rows`, without the place that the row came from."""
+    """Hashes the content of each of `rows`, without its source and position."""
     content = table.drop_columns(sorted(_ORIGIN & set(table.column_names)))
     picked = content.take(rows).to_pylist()
     return [xxhash.xxh3_128_hexdigest(repr(list(row.values())).encode()) for row in picked]

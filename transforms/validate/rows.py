@@ -39,9 +39,9 @@ CONTACT_PATTERN = (
     r"(?:[@＠]|%40|&#64;)[^@\s]+(?:\.|．|%2[eE])|^(?i:tel:)?[+＋(][\d０-９\s().＋-]{7,}$|###"
     r"|^\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}$|^(?:00?|\(0?)\d[\d().-]{0,5}[ )][\d\s().-]{5,}$"
 )
-"""An e-mail address or a phone number, by its looks, or one that was masked; RE2 and Python.
+"""RE2 and Python: a text that looks like an e-mail address, a phone number, or a masked one.
 
-Of digits alone, or with hyphens, case numbers are made.
+Digits only, or digits with hyphens, do not match: case numbers look so.
 """
 
 _SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -51,10 +51,10 @@ _ID = r"^[^\x00-\x1f\x7f]{1,256}$"
 _NO_DIGIT = re.compile(r"\D")
 
 _KEPT = ("source", "position", "format", "raw")
-"""Columns of a refused row that its reject takes over."""
+"""Columns of a refused row that its reject keeps."""
 
 _MIN_DIGITS, _NATIONAL_DIGITS = 7, 10
-"""Digits of the shortest number looked for in ids; the last digits looked for of a longer one."""
+"""Digits of the shortest number searched for in ids; last digits compared of a longer number."""
 
 _BAD_AMOUNT = "not an amount from 0 to below ten trillion, of at most 18 decimals"
 
@@ -65,7 +65,7 @@ _TIME = (
     Code.BAD_TIMESTAMP,
     "not an ISO 8601 time with a zone, such as 2026-01-31T09:30:00Z",
 )
-"""The parser of a time, and what to say of what is none."""
+"""The parser of a time, and the code and message of a fault."""
 
 _DAY = r"^\s*\d{4}-\d{2}-\d{2}\s*$"
 
@@ -77,9 +77,9 @@ Validated = tuple[pa.RecordBatch, pa.RecordBatch, Counter[str]]
 
 
 def folded_pseudonym(victim_id: str) -> str:
-    """Returns a pseudonym as every spelling of it is compared: without width, case and blanks.
+    """Returns a pseudonym for comparison: without width, case and blanks.
 
-    Blanks stay in one that may be a number in words, so that masks find it.
+    Blanks stay in a pseudonym that may be a number in words, so that masks find it.
     """
     words = unicodedata.normalize("NFKC", victim_id).casefold().split()
     return (" " if len(words) > 1 and may_hold_contact(victim_id) else "").join(words)
@@ -177,7 +177,7 @@ def _validate(
 
 @dataclass
 class BatchChecks:
-    """One loose batch under validation: its typed columns, and each row's first fault."""
+    """A loose batch under validation: its typed columns, and each row's first fault."""
 
     rows: pa.RecordBatch
     typed: dict[str, pa.Array] = field(default_factory=dict)
@@ -196,9 +196,9 @@ class BatchChecks:
     def keep_known(
         self, name: str, parse: Callable[[pa.Array], casts.Checked], code: Code, message: str
     ) -> None:
-        """Takes a typed column, refusing the rows where it could not be read.
+        """Takes a typed column, and refuses the rows in which it could not be read.
 
-        One that says "unknown" is absent, and counted.
+        A value that says "unknown" becomes null, and is counted.
         """
         column = self.rows[name]
         self.typed[name], bad = self.without_unknown(name, column, *parse(column))
@@ -225,7 +225,7 @@ class BatchChecks:
         self.count_coerced(name, strange)
 
     def keep_items(self, name: str, **columns: pa.Array) -> None:
-        """Takes a list of a complaint's, with some fields of its items typed."""
+        """Takes a complaint's list, with some fields of its items typed."""
         lists, fields = self.rows[name], list(COMPLAINT_ACCEPTED.field(name).type.value_type)
         items = lists.flatten()
         parts = [columns.get(part.name, pc.struct_field(items, part.name)) for part in fields]
@@ -383,14 +383,14 @@ def _check_tools(batch: BatchChecks) -> None:
 
 
 def _without_contacts(batch: BatchChecks, words: pa.Array, name: str) -> pa.Array:
-    """Returns a column of words that are shown as they are: null where one may hold a contact."""
+    """Returns a column of words that are shown as written, null if they may hold a contact."""
     strange = _may_hold_contacts(words)
     batch.count_coerced(name, strange)
     return pc.if_else(strange, None, words)
 
 
 def _may_hold_contacts(names: pa.Array) -> Array:
-    """Masks the names in a column of few distinct ones that may be a number or an address."""
+    """Returns a mask of the names that may be a number or an address; few are distinct."""
     return casts.true_mask(map_distinct(names, may_hold_contact, FLAG))
 
 
@@ -410,7 +410,7 @@ def _check_payments(batch: BatchChecks) -> None:
 
 
 def _check_stated(batch: BatchChecks, lists: pa.ListArray, paid: pa.Array) -> None:
-    """Refuses rows with a payment at no time; what else it states is not worth losing a report."""
+    """Refuses rows with a payment at a bad or impossible time; an unknown status is counted."""
     when, status = (pc.struct_field(paid, name) for name in ("paid_at", "status"))
     day = pc.match_substring_regex(when, _DAY)
     moments = pc.if_else(day, pc.binary_join_element_wise(when, "T00:00:00Z", ""), when)
