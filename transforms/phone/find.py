@@ -158,7 +158,7 @@ def _chains(text: str, stretches: Sequence[tuple[int, int]]) -> list[Span]:
 
 
 def _read_chain(text: str, chain: Span, region: str | None) -> list[tuple[Span, Reading]]:
-    """Reads all of a chain as one number, else its parts, else the joined words of a part."""
+    """Reads a whole chain as a number, else its parts, else the words of a part."""
     written = text[chain.start : chain.end]
     if reading := _read(written, region):
         return [(chain, reading)]

@@ -228,7 +228,7 @@ class RowPatterns:
         return np.isin(np.arange(len(digits)), text[known])
 
     def are_in(self, values: RowIdentifiers) -> Array:
-        """Tells which canonical values contain an identifier that is looked for in their row."""
+        """Tells which canonical values contain an identifier wanted in their row."""
         hidden = pc.match_substring_regex(values.identifiers, _HIDES_DIGITS).to_numpy(
             zero_copy_only=False
         )
@@ -390,9 +390,9 @@ def _compact(text: str) -> str:
 
 
 class ComplaintNumbers(NamedTuple):
-    """The phone_numbers of complaints: where each stands, as written and as read.
+    """The phone_numbers of complaints: their places, as written and as read.
 
-    `own` are those with the role `victim`: E.164, or as written.
+    `own` are the numbers with the role `victim`, in E.164 or as written.
     """
 
     rows: pa.Array
@@ -418,7 +418,7 @@ def complaint_numbers(batch: pa.RecordBatch) -> ComplaintNumbers:
 
 
 def own_numbers(batch: pa.RecordBatch) -> RowIdentifiers:
-    """Returns the phone_numbers of COMPLAINT_READ rows that are the victim's."""
+    """Returns the victim's phone_numbers of COMPLAINT_READ rows."""
     numbers = list_items(batch["phone_numbers"])
     theirs = pc.equal(numbers.field("role"), Role.VICTIM)
     written = pc.coalesce(pc.list_flatten(batch["e164"]), numbers.field("raw"))

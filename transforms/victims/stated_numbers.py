@@ -116,7 +116,7 @@ def stated_by_row(batch: pa.RecordBatch, numbers: Numbers) -> RowIdentifiers:
     """Returns the E.164 numbers that rows state as a victim's, each with its row of the batch."""
     if isinstance(numbers, ComplaintNumbers):
         own = numbers.own
-        # As it was written a number identifies nobody elsewhere.
+        # A number that is not in E.164 means nothing in other records.
         read = pc.starts_with(own.identifiers, "+")
         return RowIdentifiers(own.rows[true_mask(read)], own.identifiers.filter(read))
     stated = []
