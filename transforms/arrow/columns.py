@@ -21,7 +21,7 @@ _TEXT = TEXT
 _AGGREGATE_SUFFIX = re.compile("_(min|max|sum|any|distinct|count_distinct)$")
 
 _FEW_LOOKUPS = 4096
-"""Values from which on a hash table of the keys finds unsorted ones faster than halving does."""
+"""Least unsorted values for which a hash table of the keys is faster than binary search."""
 
 _POSITIVE = (1 << 63) - 1
 """Mask of the 63 bits that Beam's integer coder holds."""
@@ -64,7 +64,7 @@ def with_items(lists: pa.Array, values: pa.Array) -> pa.ListArray:
 def list_column(
     rows: Array, columns: Iterable[Array | pa.Array], kind: pa.ListType, count: int
 ) -> pa.ListArray:
-    """Makes a column of lists of structs, of `count` rows.
+    """Makes a column of `count` rows with lists of structs.
 
     `columns` are the fields of the structs, `rows` the row of each; a row's keep their order.
     """
@@ -146,7 +146,7 @@ def map_distinct(
 
 
 def is_among(column: Any, values: Iterable[str]) -> Any:
-    """Masks the texts of a column that are one of some values; null is none."""
+    """Returns a mask of a column's texts that are among `values`; null is not."""
     return pc.is_in(column, pa.array(list(values), TEXT))
 
 
@@ -156,7 +156,7 @@ def text_codes(texts: pa.DictionaryArray) -> Array:
 
 
 def rank_texts(texts: pa.Array) -> tuple[Array, pa.Array]:
-    """Returns the rank of each text among the sorted distinct ones, null last; and these."""
+    """Returns the rank of each text among the sorted distinct texts, null last; and these texts."""
     encoded = texts.dictionary_encode()
     order = pc.sort_indices(encoded.dictionary)
     rank = np.full(len(order) + 1, len(order))
@@ -165,7 +165,7 @@ def rank_texts(texts: pa.Array) -> tuple[Array, pa.Array]:
 
 
 def distinct_rows(columns: Sequence[pa.Array]) -> tuple[Array, Array]:
-    """Returns the first row of each distinct combination of values, and which each row has.
+    """Returns the first row of each distinct combination of values, and each row's combination.
 
     Null is a value like any other. Combinations are numbered in the order in which they appear.
     """
@@ -181,7 +181,7 @@ def distinct_rows(columns: Sequence[pa.Array]) -> tuple[Array, Array]:
 
 
 def repeat_for_duplicates(found_in: Array, back: Array, count: int) -> tuple[Array, Array]:
-    """Repeats what was found in distinct rows for every row that is equal to one of them.
+    """Repeats the finds in distinct rows for all rows that are equal to them.
 
     Args:
         found_in: The distinct row, ascending, of each find.
@@ -241,7 +241,7 @@ def mix_hashes(first: Array, second: Array) -> Array:
 
 
 def hash_columns(batch: Rows, names: Sequence[str]) -> Array:
-    """Returns one 63-bit hash a row over several columns of text or whole numbers."""
+    """Returns a 63-bit hash of each row over several columns of text or whole numbers."""
     total = np.zeros(batch.num_rows, np.uint64)
     for name in names:
         column = batch[name]
@@ -381,7 +381,7 @@ def component_labels(nodes: int, a: Array, b: Array) -> Array:
 
 
 def with_column(rows: Any, name: str, values: Any) -> Any:
-    """Returns a table or a batch with other values in a column, whose type stays."""
+    """Returns a table or a batch with new values in a column; its type stays."""
     place = rows.schema.get_field_index(name)
     return rows.set_column(place, rows.schema.field(place), values)
 
