@@ -49,7 +49,7 @@ def link_chart(case: Case) -> Chart:
             round(MARGIN + x * (WIDTH - 2 * MARGIN), 1),
             round(MARGIN + y * (HEIGHT - 2 * MARGIN), 1),
         )
-        for entity_id, (x, y) in layout_positions(ids, ends).items()
+        for entity_id, (x, y) in layout_positions(ids, [(a, b) for a, b, _ in ends]).items()
     }
     weakest = [{b.link["entity_a"], b.link["entity_b"]} for b in case.bridges]
     shapes: list[Shape] = []
