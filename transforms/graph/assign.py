@@ -40,7 +40,7 @@ from transforms.graph import incidence, leiden
 from transforms.graph.communities import CommunityResult, detect_communities
 from transforms.graph.link_weights import MILLION
 from transforms.graph.refinement import BUSINESS_LINES, PhoneLines, epoch_pairs, reporters_by_node
-from transforms.graph.robustness import link_reporters
+from transforms.graph.robustness import NO_SITE, beside_others, inside_reporters, link_reporters
 from transforms.graph.supplier_likelihood import (
     SUPPLIER_USE,
     SupplierCounts,
@@ -189,10 +189,12 @@ def assign_clusters(
     result = replace(result, hub=result.hub & free)
     result = apply_constraints(result, evidence, must, cannot)
     anchor = _anchors(shown, first_seen, result.label)
-    sites = true_mask(nodes["site"]) & free
-    counted, inside, elsewhere = link_reporters(
-        evidence.without(result.hub), suppliers, result.label, lines.private, sites
-    )
+    left = evidence.without(result.hub)
+    inside = inside_reporters(left, result.label)
+    site = np.where(true_mask(nodes["site"]) & free, bare, NO_SITE)
+    ringless = result.hub | result.doubted
+    elsewhere = beside_others(evidence, result.label, inside, ringless, site)
+    counted = link_reporters(left, suppliers, result.label, inside, lines.private, elsewhere)
     tied = counted, np.where(result.hub, tying, inside), elsewhere
     columns = (shown, anchor, result.hub, result.spread, result.doubted, result.returned, *tied)
     by_node = np.argsort(shown)

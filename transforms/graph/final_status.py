@@ -21,7 +21,7 @@ from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clus
 from transforms.graph.incidence import IN_GRAPH
 from transforms.values import true_mask
 
-TIE_COUNTS = ("link_reporters", "tying_reporters")
+TIE_COUNTS = ("link_reporters", "tying_reporters", "elsewhere")
 
 MEMBERSHIP = pa.schema(
     [
@@ -35,7 +35,7 @@ MEMBERSHIP = pa.schema(
 )
 """An infrastructure entity, contested or not, and its cluster.
 
-`link_reporters`, `tying_reporters` and `doubted` are as ASSIGNMENT has them. `known_as` is its own
+`TIE_COUNTS` and `doubted` are as ASSIGNMENT has them. `known_as` is its own
 id, which is not written.
 """
 

@@ -29,6 +29,7 @@ from transforms.arrow import (
     group_changes,
     group_starts,
     pairs_within_groups,
+    sorted_lookup,
     sorted_unique,
     sum_by_group,
 )
@@ -49,6 +50,9 @@ CORE_ROBUSTNESS = 2
 OWN_RATIO = 5
 """Reporters who tie a site to its cluster, for each who ties it to others, if it is a ring's."""
 
+NO_SITE = -1
+"""Stands for the site of a node that is none, or that imitates somebody."""
+
 UNCONFIRMED = 1
 """Reporters that a line counts less which a private person may hold and no call confirms."""
 
@@ -61,7 +65,7 @@ NEAR_MISS_RATIO = 3
 NEAR_MISS_KINDS = (EntityKind.PHONE, EntityKind.ACCOUNT, EntityKind.REMOTE)
 """Kinds whose ids people copy digit by digit."""
 
-CORE_COLUMNS = ("entity_id", "known_as", "status", "reporters", "link_reporters", "doubted")
+CORE_COLUMNS = tuple("entity_id known_as status reporters link_reporters doubted elsewhere".split())
 """Columns of MEMBERSHIP that `standings` reads."""
 
 _ANY_DIGIT, _SAME_DIGITS = "\x00", "\x01"
@@ -88,37 +92,84 @@ class Standing(NamedTuple):
 
 
 def link_reporters(
-    evidence: Incidence, suppliers: SupplierCounts, label: Array, private: Array, sites: Array
-) -> tuple[Array, Array, Array]:
-    """Counts, per node, the reporters who tie it to the rest of its cluster.
+    evidence: Incidence,
+    suppliers: SupplierCounts,
+    label: Array,
+    inside: Array,
+    private: Array,
+    elsewhere: Array,
+) -> Array:
+    """Counts, per node, the reporters who tie it to the rest of its cluster and count.
+
+    At most one counts for an organisation's site (`beside_others`), and where that one could have
+    put the node there: outside the main part of its cluster, and where at least as many tie it to
+    other clusters alone. Of the rest no more count than tie its side of the cluster to that of the
+    best attested node. A private line counts `UNCONFIRMED` less, and at least one: that of a bank
+    or a hotel is named by strangers who are as sure of it as others are.
 
     Args:
         evidence: The pieces of evidence, without hubs.
         suppliers: Supplier and country counts by node.
         label: The cluster of each node.
+        inside: All reporters who tie it (`inside_reporters`).
         private: Masks the lines that a private person may hold and no call record confirms.
-        sites: Masks the sites that may be an organisation's.
-
-    Returns:
-        The reporters that count, all of them, and those who tie a site to other clusters alone,
-        where they are a fifth of the others or more: its victims are of several rings, as an
-        organisation's customers are.
-
-        At most one counts for such a site, and where that one could have put the node there:
-        outside the main part of its cluster, and where at least as many tie it to other clusters
-        alone. Of the rest no more count than tie its side of the cluster to that of the best
-        attested node. A private line counts `UNCONFIRMED` less, and at least one: that of a bank or
-        a hotel is named by strangers who are as sure of it as others are.
+        elsewhere: What `beside_others` returns.
     """
-    inside = count_reporters(evidence, beside_own_cluster(evidence, label))
-    elsewhere = reporters_by_node(evidence) - inside
-    apart = sites & (elsewhere > 0) & (elsewhere * OWN_RATIO >= inside)
-    alone = ~in_main_part(evidence, suppliers, label) | (inside <= elsewhere) | apart
+    alone = ~in_main_part(evidence, suppliers, label) | (elsewhere > 0)
+    alone |= inside <= reporters_by_node(evidence) - inside
     counted = np.where(alone, np.minimum(inside, 1), inside)
     # Of the main part two count at least, since suppliers that agree stand for the second.
     cut = cut_reporters(evidence, label, counted, private)
     bound = np.where(private, np.maximum(cut - UNCONFIRMED, 1), np.maximum(cut, CORE_ROBUSTNESS))
-    return np.minimum(counted, bound), inside, np.where(apart, elsewhere, 0)
+    return np.minimum(counted, bound)
+
+
+def inside_reporters(evidence: Incidence, label: Array) -> Array:
+    """Counts, per node, the reporters who tie it to the rest of its cluster."""
+    return count_reporters(evidence, beside_own_cluster(evidence, label))
+
+
+def beside_others(
+    evidence: Incidence, label: Array, inside: Array, ringless: Array, site: Array
+) -> Array:
+    """Counts, per site, the reporters who tie it to other clusters alone, in all its epochs.
+
+    An organisation's customers are victims of several rings, in any year. What somebody names
+    beside a site counts where others tie that to its cluster, too: then it is there without him.
+    If nothing of it does, all counts.
+
+    Args:
+        evidence: The pieces of evidence, with hubs.
+        label: The cluster of each node.
+        inside: The reporters who tie each node to its cluster (`inside_reporters`).
+        ringless: Masks the nodes that are of no ring: hubs, and lines set apart.
+        site: The site of each node, the same for all its epochs; `NO_SITE` for what is none.
+
+    Returns:
+        The count where it is a fifth of the reporters who tie the site to its cluster, or more,
+        else 0.
+    """
+    rows = np.flatnonzero(site[evidence.node] != NO_SITE)
+    starts = np.searchsorted(evidence.group, evidence.group[rows])
+    sizes = np.searchsorted(evidence.group, evidence.group[rows], "right") - starts
+    beside, row = evidence.node[concat_ranges(starts, sizes)], np.repeat(rows, sizes)
+    kept = (site[beside] != site[evidence.node[row]]) & ~ringless[beside]
+    beside, row = beside[kept], row[kept]
+    sites, number = np.unique(site, return_inverse=True)
+    reporters, clusters = len(evidence.reporter), int(label.max(initial=0)) + 1
+    who = number[evidence.node[row]] * reporters + evidence.reporter[evidence.group[row]]
+    pairs, who = np.unique(who, return_inverse=True)
+    its, reporter = np.divmod(pairs, reporters)
+    firm = inside[beside] >= CORE_ROBUSTNESS
+    counts = firm | (np.bincount(who, firm, len(pairs)) == 0)[who]
+    who, cluster = np.divmod(sorted_unique((who * clusters + label[beside])[counts]), clusters)
+    key, place = np.unique(its[who] * clusters + cluster, return_inverse=True)
+    own = evidence.count(place, reporter[who], len(key))
+    total = evidence.count(its, reporter, len(sites))
+    place, known = sorted_lookup(key, number * clusters + label)
+    tied = np.where(known, np.append(own, 0)[place], 0)
+    elsewhere = np.where((site != NO_SITE) & ~ringless, total[number] - tied, 0)
+    return np.where(elsewhere * OWN_RATIO >= tied, elsewhere, 0)
 
 
 def cut_reporters(evidence: Incidence, label: Array, tying: Array, exact: Array) -> Array:
@@ -247,7 +298,8 @@ def standings(members: Iterable[Row], most: Mapping[str, int] | None = None) -> 
     `most` bounds the robustness of some members.
 
     The robustness of a cluster of one is that of the reporters who show its member in a hard role;
-    of a private line that too few tie to the others they name, `UNCONFIRMED` less.
+    of a private line that too few tie to the others they name, `UNCONFIRMED` less; of what may be
+    an organisation's, at most one.
     A contested member is never of the core; its near misses go by what it stands for, so that
     nobody can hide it by a contest.
     """
@@ -258,7 +310,7 @@ def standings(members: Iterable[Row], most: Mapping[str, int] | None = None) -> 
     for row in rows:
         tying = row["link_reporters"]
         if len(rows) == 1:
-            tying = row["reporters"] - UNCONFIRMED * row["doubted"]
+            tying = 1 if row["elsewhere"] else row["reporters"] - UNCONFIRMED * row["doubted"]
         bound = (most or {}).get(row["entity_id"], tying)
         robustness = min(row["reporters"], tying, bound)
         better = like.get(row["known_as"], "")

@@ -100,6 +100,7 @@ def membership(entity, cluster="c-1", **fields):
         "reporters": 1,
         "link_reporters": 0,
         "tying_reporters": 0,
+        "elsewhere": 0,
         "doubted": False,
         "known_as": entity,
     } | fields

@@ -12,9 +12,12 @@ from transforms.graph import robustness
 from transforms.graph.robustness import (
     CORE_ROBUSTNESS,
     NEAR_MISS_RATIO,
+    NO_SITE,
+    beside_others,
     core_members,
     cut_reporters,
     in_main_part,
+    inside_reporters,
     link_reporters,
     near_misses,
 )
@@ -41,13 +44,20 @@ def tying(groups, reporters, label, node, *, inside):
     }
 
 
+def counted(named, label, private=False, suppliers=None, elsewhere=None):
+    """The reporters that count for each node, and all of them."""
+    none = np.zeros(len(label), int)
+    inside = inside_reporters(named, label)
+    suppliers = suppliers or no_suppliers(len(label))
+    beside = none if elsewhere is None else elsewhere
+    return link_reporters(named, suppliers, label, inside, (none == 0) & private, beside), inside
+
+
 @given(GROUPS, REPORTERS, LABELS)
 def test_reporters_of_a_members_links_are_those_who_name_it_beside_others(groups, who, label):
     label = np.array(label)
     given_evidence = evidence(groups, NODES, who[: len(groups)])
-    counts, tying_it, _ = link_reporters(
-        given_evidence, no_suppliers(NODES), label, *2 * [np.zeros(NODES, bool)]
-    )
+    counts, tying_it = counted(given_evidence, label)
     main = in_main_part(given_evidence, no_suppliers(NODES), label)
     for node in range(NODES):
         near = tying(groups, who, label, node, inside=True)
@@ -110,9 +120,7 @@ def test_a_cut_counts_the_reporters_who_join_two_halves():
     """Five people tie each half, and two the halves: no member of the smaller rests on more."""
     halves = [{0, 1, 2}] * 6 + [{3, 4, 5}] * 5 + [{2, 3}] * 2
     label = np.zeros(NODES, int)
-    counts, inside, _ = link_reporters(
-        evidence(halves, NODES), no_suppliers(NODES), label, *2 * [np.zeros(NODES, bool)]
-    )
+    counts, inside = counted(evidence(halves, NODES), label)
     assert inside.tolist() == [6, 6, 8, 7, 5, 5, 0]
     assert counts.tolist() == [6, 6, 6, 2, 2, 2, 0]
 
@@ -122,9 +130,7 @@ def test_a_large_cluster_has_a_lower_bound():
     many = 2 * robustness.MOST_EXACT_MEMBERS
     chain = [{node, node + 1} for node in range(many - 1) for _ in range(6)]
     label = np.zeros(many, int)
-    counts, inside, _ = link_reporters(
-        evidence(chain, many), no_suppliers(many), label, *2 * [np.zeros(many, bool)]
-    )
+    counts, inside = counted(evidence(chain, many), label)
     assert set(inside.tolist()) == {6, 12}
     assert set(counts.tolist()) == {max(robustness.SURE_LEVELS)}
 
@@ -139,24 +145,41 @@ def test_a_private_line_needs_one_reporter_more():
     used = np.where(np.isin(np.arange(NODES), (0, 1, 6))[:, None], [[5, 0]], [[0, 50]])
     agree = SupplierCounts((csr_array(used),))
     assert in_main_part(evidence(ring, NODES), agree, label)[6]
-    no_sites = np.zeros(NODES, bool)
-    for more, counted in ((0, 1), (1, 1), (2, CORE_ROBUSTNESS), (5, 5)):
+    for more, count in ((0, 1), (1, 1), (2, CORE_ROBUSTNESS), (5, 5)):
         named = evidence([*ring, *[{1, 6}] * more], NODES)
-        assert link_reporters(named, agree, label, ~private, no_sites)[0][6] >= CORE_ROBUSTNESS
-        assert link_reporters(named, agree, label, private, no_sites)[0][6] == counted
+        assert counted(named, label, ~private, agree)[0][6] >= CORE_ROBUSTNESS
+        assert counted(named, label, private, agree)[0][6] == count
 
 
-def test_a_site_that_is_named_beside_other_rings_is_nobodys():
-    """Of five to one it is a ring's; of five to two it may be an organisation's."""
-    label = np.array([0, 0, 0, 3, 3, 5, 6])
-    sites = np.arange(NODES) == 1
-    for others, counted in ((0, 6), (1, 6), (2, 1)):
-        named = evidence([{0, 1}] * 6 + [{1, 3}] * others, NODES)
-        counts, inside, elsewhere = link_reporters(
-            named, no_suppliers(NODES), label, np.zeros(NODES, bool), sites
-        )
-        assert (counts[1], inside[1]) == (counted, 6)
-        assert elsewhere[1] == (others if counted == 1 else 0)
+RINGS = [*[{0, 2}] * 2, *[{4, 5}] * 2]
+"""Two rings: 0 with 2 and the site 1, 4 with 5 and the site's second epoch 3; 6 is alone."""
+
+
+@pytest.mark.parametrize(
+    ("more", "elsewhere"),
+    [
+        ([{0, 1}] * 6, 0),
+        ([{0, 1}] * 6 + [{1, 4}], 0),  # one of seven may be wrong
+        ([{0, 1}] * 6 + [{1, 4}] * 2, 2),
+        ([{1, 4}] * 2, 2),  # where nobody ties it to its own
+        ([{0, 1}] * 2 + [{3, 4}], 1),  # years later
+        ([{0, 1}, {0, 1, 3, 4}], 0),
+        ([{0, 1}, {1, 4, 6}], 1),  # what he alone names beside it is no ring's
+        ([{0, 1}] * 2 + [{1, 6}], 1),
+    ],
+)
+def test_a_site_that_is_named_beside_other_rings_is_nobodys(more, elsewhere):
+    """Of five to one it is a ring's; of less it may be an organisation's."""
+    label = np.array([0, 0, 0, 4, 4, 4, 0 if {1, 4, 6} in more else 6])
+    site = np.where(np.isin(np.arange(NODES), (1, 3)), 7, NO_SITE)
+    named, nobody = evidence([*RINGS, *more], NODES), np.zeros(NODES, bool)
+    inside = inside_reporters(named, label)
+    counts = beside_others(named, label, inside, nobody, site)
+    assert counts[1] == elsewhere
+    assert not counts[site == NO_SITE].any()
+    assert counted(named, label, elsewhere=counts)[0][1] == min(inside[1], 1 if elsewhere else 9)
+    # A hub, or a line set apart, is of no ring.
+    assert not beside_others(named, label, inside, site == NO_SITE, site).any()
 
 
 @given(GROUPS, REPORTERS, LABELS, st.integers(0, 5))
@@ -183,7 +206,7 @@ def test_one_more_reporter_makes_no_member_of_one_reporter_core(groups, who, lab
     label = np.array(label)
     reporters = [*who[: len(groups)], *[9] * len(lies)]
     lied = evidence([*groups, *lies], NODES, reporters)
-    counts, *_ = link_reporters(lied, no_suppliers(NODES), label, *2 * [np.zeros(NODES, bool)])
+    counts, _ = counted(lied, label)
     for node in range(NODES):
         if not tying(groups, who, label, node, inside=True):
             assert counts[node] < CORE_ROBUSTNESS
@@ -222,9 +245,10 @@ def test_core_needs_two_reporters_and_no_better_number():
     shown |= {"domain:b.top": (1, 4), "domain:c.top": (2, 2)}
     members = [
         {"entity_id": entity_id, "known_as": entity_id, "status": "infrastructure"}
-        | {"reporters": reporters, "link_reporters": tying, "doubted": False}
+        | {"reporters": reporters, "link_reporters": tying, "doubted": False, "elsewhere": 0}
         for entity_id, (reporters, tying) in shown.items()
     ]
     assert core_members(members) == {"phone:+18885550123", "domain:c.top"}
     assert core_members([members[2]]) == {"domain:a.top"}
     assert core_members([members[2] | {"status": "contested"}]) == set()
+    assert core_members([members[2] | {"elsewhere": 2}]) == set()
