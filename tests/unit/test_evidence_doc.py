@@ -49,9 +49,10 @@ DECIDES_NOTHING = {
     "FLOW_EDGES",
     "FINGERPRINT_BYTES",
     "NO_CLUSTER",
+    "NO_SITE",
 }
-"""Bounds no run reaches, edges of a flow, a digest's length, and the number that stands for no
-cluster."""
+"""Bounds no run reaches, edges of a flow, a digest's length, and the numbers that stand for no
+cluster and no site."""
 
 PAGE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
 

@@ -74,6 +74,7 @@ def detect_communities(
     lines: refinement.PhoneLines,
     pairs: refinement.EpochPairs,
     search: ComponentSearch | None = None,
+    sites: Array | None = None,
 ) -> CommunityResult:
     """Clusters the nodes of the evidence.
 
@@ -84,6 +85,7 @@ def detect_communities(
         lines: The nodes that are phones, and those that may be private.
         pairs: The epochs of identifiers that came back after a gap.
         search: Finds communities over these nodes, with what is cached.
+        sites: Masks the sites that may be an organisation's.
 
     Returns:
         A community for every node; a hub is alone in its own, and so is a doubted line.
@@ -133,7 +135,8 @@ def detect_communities(
         label = refinement.attach_loose_ends(
             left, suppliers, refinement.merge_communities(left, suppliers, label)
         )
-    label = separate_established_parts(left, suppliers, label)
+    unlisted = np.zeros(evidence.nodes, bool) if sites is None else sites
+    label = separate_established_parts(left, suppliers, label, unlisted)
     label, returned = refinement.rejoin_epochs(left, suppliers, label, pairs)
     doubt = refinement.doubtful_private_lines(
         left, label, replace(lines, private=lines.private & ~hub)

@@ -33,6 +33,7 @@ from transforms.arrow import (
     sorted_unique,
     sum_by_group,
 )
+from transforms.graph import refinement
 from transforms.graph.incidence import Incidence, cluster_ties
 from transforms.graph.leiden import smallest_members
 from transforms.graph.refinement import (
@@ -217,36 +218,33 @@ def cut_reporters(evidence: Incidence, label: Array, tying: Array, exact: Array)
 
 
 def separate_established_parts(
-    evidence: Incidence, suppliers: SupplierCounts, label: Array
+    evidence: Incidence, suppliers: SupplierCounts, label: Array, sites: Array
 ) -> Array:
-    """Separates the established parts of a cluster that a single reporter joined.
+    """Separates the established parts of a cluster that a single reporter or organisation joined.
 
-    One person who names members of two rings together must not make one of them. Suppliers that
-    agree are a second witness. What is in no established part follows its strongest tie.
+    One person who names members of two rings together must not make one of them, and neither must
+    an organisation that victims of both name. Suppliers that agree are a second witness, and only
+    where they disagree do sites join nothing: a ring's own site may tie its parts. What is in no
+    established part follows its strongest tie.
 
     Args:
         evidence: The pieces of evidence, without hubs.
         suppliers: Supplier and country counts by node.
         label: The cluster of each node.
+        sites: Masks the sites that may be an organisation's.
 
     Returns:
         The new cluster of each node.
     """
-    part = _parts(evidence, label, CORE_ROBUSTNESS, suppliers)
-    firm = established_communities(evidence, part)
-    several = np.bincount(label[np.flatnonzero(firm)], minlength=len(label)) > 1
-    if not several.any():
-        return label
-    parts = np.where(several[label], part, label)
-    while True:
-        between = cluster_ties(evidence, parts)
-        between = between.where((label[between.a] == label[between.b]) & several[label[between.a]])
-        loose = np.ones(len(label), bool)
-        loose[parts[firm[part]]] = False
-        joined = follow_strongest_ties(between, loose)
-        if joined is None:
-            return smallest_members(parts)
-        parts = joined[parts]
+    left = evidence.without(sites)
+    part = _parts(left, label, CORE_ROBUSTNESS, suppliers)
+    firm = np.flatnonzero(established_communities(left, part))
+    first = firm[first_rows(label[firm], -np.bincount(part)[firm])]
+    largest = first[np.searchsorted(label[first], label[firm])]
+    strange = suppliers.log_bayes_factor(part, largest, firm) < -refinement.DISAGREEMENT_NATS
+    label = _separate(evidence, label, part, firm[strange | (largest == firm)])
+    part = _parts(evidence, label, CORE_ROBUSTNESS, suppliers, part)
+    return _separate(evidence, label, part, np.flatnonzero(established_communities(evidence, part)))
 
 
 def in_main_part(evidence: Incidence, suppliers: SupplierCounts, label: Array) -> Array:
@@ -328,6 +326,27 @@ def core_members(members: Iterable[Row]) -> frozenset[str]:
     return frozenset(
         entity_id for entity_id, how in standings(members).items() if how.tier is Tier.CORE
     )
+
+
+def _separate(evidence: Incidence, label: Array, part: Array, apart: Array) -> Array:
+    """Returns new clusters, one for each of some parts; what is in none follows its strongest tie.
+
+    `part` has the parts of the clusters of `label`, `apart` which ones. A cluster with fewer than
+    two of them stays.
+    """
+    several = np.bincount(label[apart], minlength=len(label)) > 1
+    if not several.any():
+        return label
+    parts = np.where(several[label], part, label)
+    while True:
+        between = cluster_ties(evidence, parts)
+        between = between.where((label[between.a] == label[between.b]) & several[label[between.a]])
+        loose = np.ones(len(label), bool)
+        loose[parts[np.isin(part, apart)]] = False
+        joined = follow_strongest_ties(between, loose)
+        if joined is None:
+            return smallest_members(parts)
+        parts = joined[parts]
 
 
 def _parts(

@@ -20,6 +20,7 @@ from transforms.graph.robustness import (
     inside_reporters,
     link_reporters,
     near_misses,
+    separate_established_parts,
 )
 from transforms.graph.supplier_likelihood import SupplierCounts
 
@@ -180,6 +181,23 @@ def test_a_site_that_is_named_beside_other_rings_is_nobodys(more, elsewhere):
     assert counted(named, label, elsewhere=counts)[0][1] == min(inside[1], 1 if elsewhere else 9)
     # A hub, or a line set apart, is of no ring.
     assert not beside_others(named, label, inside, site == NO_SITE, site).any()
+
+
+@pytest.mark.parametrize("more", [[], [{0, 6}]])
+def test_an_organisation_joins_no_two_rings_that_buy_from_others(more):
+    """Victims of both name it, 3, and one person names both; a ring's own site joins its parts."""
+    named = evidence([*[{0, 1, 2}] * 3, *[{4, 5, 6}] * 3, *[{2, 3}, {3, 4}] * 3, *more], NODES)
+    together, site = np.zeros(NODES, int), np.arange(NODES) == 3
+    for others, sites, joined in (
+        ([0, 9], site, False),
+        ([9, 0], site, True),
+        ([0, 9], ~site, True),
+    ):
+        used = np.where(np.arange(NODES)[:, None] < 3, [[9, 0]], [others])
+        suppliers = SupplierCounts((csr_array(used),))
+        label = separate_established_parts(named, suppliers, together, sites & site)
+        assert (label[0] == label[4]) == joined
+        assert label[0] == label[1] and label[4] == label[6] and label[3] in (label[0], label[4])
 
 
 @given(GROUPS, REPORTERS, LABELS, st.integers(0, 5))
