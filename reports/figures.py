@@ -103,7 +103,13 @@ def layout_positions(
         num_iter=ITERATIONS,
         seed=0,
     )
-    places = np.array(list(spots.values())) / (WIDE, 1)
+    places = np.array(list(spots.values()))
+    if not known:  # turned so that its longest extent lies along the width
+        turned = places @ (1, 1j)
+        turned -= turned.mean()
+        turned *= np.exp(-0.5j * np.angle((turned**2).sum()))
+        places = np.column_stack([turned.real, turned.imag])
+    places /= (WIDE, 1)
     least, most = places.min(0), places.max(0)
     if known:
         least, most = np.clip(least, -MARGIN, 0), np.clip(most, 1, 1 + MARGIN)
