@@ -188,7 +188,7 @@ def test_a_map_obeys_its_schema(run, folder):
     ("words", "says"),
     [
         (["map", "{in}/complaints/nw.csv", "--timezone", "Mars"], "'Mars' is no time zone"),
-        (["map", "{in}/complaints/nw.csv", "--source-org", "My Org"], "is not a slug"),
+        (["map", "{in}/complaints/nw.csv", "--source-org", "My Org"], "'My Org', not a slug"),
         (["batch", "--complaints", "{in}/complaints", "--output", "{new}"], "ringtrace map"),
     ],
 )
