@@ -107,6 +107,68 @@ def test_a_file_that_is_none_is_refused(text):
         parse_decisions(text, "d")
 
 
+SIGNED = {"previous": "a" * 64, "key_id": "b" * 64, "signature": "c2lnbmVk"}
+
+
+def test_a_row_keeps_its_signature_and_a_typed_one_has_none():
+    first, unsigned = SIGNED | {"previous": ""}, dict.fromkeys(SIGNED, "")
+    texts = json.dumps(ROW | first), json.dumps(ROW | unsigned)
+    signed, typed = (parse_decisions(text, "d.jsonl")[0].signature for text in texts)
+    assert {name: getattr(signed, name) for name in SIGNED} == first and typed is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"key_id": ""}, "key_id: is empty in a row that was signed; "),
+        ({"signature": ""}, "signature: is empty in a row that was signed; "),
+        ({"previous": "a" * 63}, "previous: is no SHA-256 in hexadecimal; "),
+        ({"key_id": "g" * 64}, "key_id: is no SHA-256 in hexadecimal; "),
+        ({"signature": "c2lnbmVk="}, "signature: is not base64; "),
+        ({"signature": "c2lnbmV"}, "signature: is not base64; "),
+    ],
+)
+def test_a_broken_signature_is_named_with_what_to_do(wrong, says):
+    remedy = "leave previous, key_id, signature empty, and the row counts as typed"
+    with pytest.raises(DecisionError) as error:
+        parse_decisions(json.dumps(ROW | SIGNED | wrong), "d.jsonl")
+    assert str(error.value) == f"d.jsonl, row 1, {says}{remedy}"
+
+
+def test_the_manifest_counts_what_each_decision_came_to():
+    signature = RowSignature("", "k", "", known=True)
+    decided = decisions_in_force(
+        [
+            decision("d1", "confirm", "a", members=("a", "b"), bound_by=BoundBy.FILE),
+            decision("d2", "review", "c", members=(), bound_by=BoundBy.HERE),
+            decision("d3", "confirm", "e", signature=signature),
+            decision(
+                "d4", "dispute", "e", signature=signature, decided_at=WHEN + timedelta(days=1)
+            ),
+            decision("d5", "legitimate", "g", expires_at=WHEN + timedelta(hours=1)),
+            decision("d6", "legitimate", "h", decided_at=WHEN + timedelta(days=9)),
+            decision("d7", "suspect_held", "i", void="is unsigned"),
+        ],
+        WHEN + timedelta(days=2),
+        WHEN + timedelta(days=2),
+    )
+    counted = {name: count for (group, name), count in decided.counters() if group == "decisions"}
+    assert {name: count for name, count in counted.items() if count} == {
+        "in_force_confirm": 1,
+        "in_force_review": 1,
+        "in_force_dispute": 1,
+        "expired": 1,
+        "decided_later": 1,
+        "entities_named": 3,
+        "bound_in_file": 1,
+        "bound_here": 1,
+        "cover_nothing": 1,
+        "not_signed": 4,  # a later one binds nobody yet
+        "without_effect": 1,
+        "taken_back": 1,
+    }
+
+
 def test_no_path_is_searched_between_what_nothing_ties(monkeypatch):
     chains = [
         decision(f"m{end}{row:02d}", "must_link", f"{end}{row}", f"{end}{row + 1}")
