@@ -16,6 +16,7 @@ from itertools import islice
 
 from schemas.mapping import DEFAULT_ENCODING, DELIMITERS, FileForm, FileFormat
 from schemas.reject import Code
+from transforms.read import evidence
 from transforms.read.files import InputError, InputFile, decompressed_blocks
 from transforms.read.framing import (
     MAX_ROW_BYTES,
@@ -320,15 +321,6 @@ def guess_dialect(path: str, head: bytes) -> tuple[FileForm, tuple[str, ...]]:
     return form, () if sure else (ask,)
 
 
-def counts_rows(ids: Sequence[str]) -> bool:
-    """Returns whether ids are 1, 2, 3 and so on, as of the rows of one file."""
-    return (
-        len(ids) > 1
-        and all(text.isdecimal() for text in ids)
-        and {*map(int, ids)} in ({*range(len(ids))}, {*range(1, len(ids) + 1)})
-    )
-
-
 def cut_blank_ends(rows: Sequence[list[str]]) -> list[list[str]]:
     """Returns rows without the empty cells that they have beyond the row of their names.
 
@@ -337,6 +329,6 @@ def cut_blank_ends(rows: Sequence[list[str]]) -> list[list[str]]:
     width, _ = Counter(map(len, rows)).most_common(1)[0]
     names = max((len(row) for row in rows if len(row) < width), default=width)
     cut = [cut_blank_end(row, names) for row in rows]
-    shifted = counts_rows([row[0].strip() for row in rows if len(row) == width])
+    shifted = evidence.counts_rows([row[0].strip() for row in rows if len(row) == width])
     cuts_all = names > 1 and not any(len(row) == width for row in cut)
     return cut if cuts_all and not shifted else [*rows]

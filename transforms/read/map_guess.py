@@ -7,7 +7,6 @@ since what each field is known by stands beside that of the others.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,33 +14,13 @@ from operator import attrgetter
 
 from schemas.enums import Channel, RecordKind, Role
 from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
-from transforms.read.dialects import counts_rows
+from transforms.read import evidence
+from transforms.read.evidence import MOST, MOST_NUMBERS, SURE, Column, columns_of
 from transforms.read.files import InputError
-from transforms.read.sample_columns import (
-    EMAIL,
-    FORMATTED,
-    MOST,
-    MOST_NUMBERS,
-    SURE,
-    Column,
-    columns_of,
-)
 from transforms.read.samples import Sample
 from transforms.values import casts, number_digits, plain_words, times, word_lists
 
-_IBAN = re.compile(r"(?:[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){10,30}) ?")
-
-_SHORT = re.compile(rf"(?!{EMAIL.pattern}$).{{0,60}}", re.DOTALL)
-
-_URL = re.compile(r"(?:h..ps?://|www\.)\S{4,2000}", re.IGNORECASE)
-
-_ROUNDED = re.compile(r"\d[.,]?\d*E\+\d{1,2}", re.IGNORECASE)
-"""A long number as a spreadsheet shows it: 1.88856E+10."""
-
 _SIGNS_OF_CALLS = ("duration_seconds", "direction", "calling_number", "called_number", "trunk")
-
-_EPOCHS = {TimeForm.EPOCH_MILLISECONDS, TimeForm.EPOCH_MICROSECONDS}
-"""Forms of times that have too many digits for a telephone number."""
 
 _PAYEE = "payment.payee"
 
@@ -98,7 +77,7 @@ class _Guesser:
         self._guess_country()
         for column in self._free():
             column.targets = (IGNORE,)
-            if column.share(_ROUNDED.fullmatch) > 1 - SURE:
+            if column.share(evidence.is_rounded) > 1 - SURE:
                 self._doubt(
                     f"{column.name!r}: a spreadsheet rounded its numbers (as 1.88856E+10), and "
                     "their digits are lost; export it again with this column as text"
@@ -106,7 +85,7 @@ class _Guesser:
             if column.named("never", "person", "place"):
                 column.note = column.note or "who or where somebody is: never read"
         if not org:
-            org, known = casts.organisation_of(path)
+            org, known = evidence.organisation_of(path)
             self._doubt(
                 f"source_org: {org!r} is {'from the file name' if known else 'made up'}; "
                 "write your own, or give --source-org"
@@ -136,9 +115,9 @@ class _Guesser:
         zoneless, unclear = [], []
         for column, form in self._times.items():
             texts = column.texts[:100]
-            if form in ZONELESS and any(times.assumes_zone(text, form) for text in texts):
+            if form in ZONELESS and any(evidence.assumes_zone(text, form) for text in texts):
                 zoneless.append(column.name)
-            if any(times.has_unclear_zone(text, form, zone, country) for text in texts):
+            if any(evidence.has_unclear_zone(text, form, zone, country) for text in texts):
                 unclear.append(
                     f"timezone: {column.name!r} names zones that are others elsewhere; their rows "
                     "are rejects until timezone says where, such as America/New_York"
@@ -185,7 +164,7 @@ class _Guesser:
             if column.looks_dialed or column.named("numbers", "phone") or column.is_nameless
         ]
         sides = [column for column in columns if column.is_side and not column.is_calendar]
-        return _regions_of(phones) or _regions_of([*phones, *sides])
+        return evidence.regions_of(phones) or evidence.regions_of([*phones, *sides])
 
     def _has_numbers(self, column: Column) -> bool:
         if column.is_prose or not column.texts or column.is_calendar:
@@ -200,23 +179,21 @@ class _Guesser:
         share = sum(casts.is_phone_number(text, self._region) for text in texts) / len(texts)
         if column.is_nameless:
             return share >= MOST
-        fits = casts.is_phone_shaped if column.is_suspects else casts.holds_phone
+        fits = casts.is_phone_shaped if column.is_suspects else evidence.holds_phone
         if phone and column.share(fits) >= MOST:
             return True  # of no country that can be told, or among words, and yet somebody's
         if named:
             return share >= 0.4
-        return share >= MOST and column.share(FORMATTED.search) >= 0.5
+        return share >= MOST and column.share(evidence.is_formatted) >= 0.5
 
     def _record_kind(self) -> RecordKind:
         def named(field: str) -> list[Column]:
             return [column for column in self._columns if column.named("call", field) > 10]
 
         signs = sum(map(bool, map(named, _SIGNS_OF_CALLS)))
-        lost = any(column.named("complaint", "loss_amount") > 1 for column in self._columns)
-        prose = any(column.is_prose for column in self._columns)
-        if prose or (lost and signs < 3):  # calls may have a price
+        if any(column.is_prose for column in self._columns):
             return RecordKind.COMPLAINT
-        lasts = any(map(_mostly(casts.is_duration), named("duration_seconds")))
+        lasts = any(map(_mostly(evidence.is_duration), named("duration_seconds")))
         if signs >= 2 or (lasts and self._numbers):
             return RecordKind.CALL
         if len(self._numbers) >= 2 and not any(column.sided() for column in self._numbers):
@@ -231,9 +208,9 @@ class _Guesser:
         for field in (needed, *(["occurred_at"] if needed == "received_at" else [])):
             column = self._take(field, attrgetter("time_forms"))
             if column is None and field == needed:
-                free = list(self._free())
+                free = [*self._free()]
                 dated = [column for column in free if column.is_calendar] or [
-                    column for column in free if _EPOCHS.intersection(column.time_forms)
+                    column for column in free if column.is_long_epoch
                 ]
                 if dated:
                     column = dated[0]
@@ -242,12 +219,6 @@ class _Guesser:
             if column is not None:
                 self._times[column] = self._time_form(column)
                 self._join_time_of_day(column, field)
-        if needed == "received_at" and not self._targeted(needed):
-            # The time of the scam is the only one: the report was received then or later.
-            for column in self._columns:
-                if column.targets == ("occurred_at",):
-                    column.targets = (needed, "occurred_at")
-                    self._doubt(f"received_at: {column.name!r} is the only time there is")
         if not self._targeted(needed):
             problem = f"no column of times that every {self._kind} must have was found"
             remedy = "add one, such as when it was created"
@@ -260,7 +231,7 @@ class _Guesser:
 
     def _join_time_of_day(self, date: Column, field: str) -> None:
         """Takes the one column that has the times of day of a column of mere dates."""
-        if not date.is_calendar or date.share(times.names_time_of_day) > 1 - SURE:
+        if not date.is_calendar or date.share(evidence.names_time_of_day) > 1 - SURE:
             return
         scores = {  # when a call began, not when it ended
             column: (
@@ -268,7 +239,7 @@ class _Guesser:
                 len({*column.words.split()} & {*date.words.split()}),
             )
             for column in self._free()
-            if column.share(times.is_time_of_day) >= SURE
+            if column.share(evidence.is_time_of_day) >= SURE
             and not column.named("call", "duration_seconds")
         }
         best = [column for column, score in scores.items() if score == max(scores.values())]
@@ -284,7 +255,7 @@ class _Guesser:
 
     def _time_form(self, column: Column) -> TimeForm:
         forms = column.time_forms
-        if len(forms) > 1 and any(map(times.ends_with_zone_name, column.texts)):
+        if len(forms) > 1 and any(map(evidence.ends_with_zone_name, column.texts)):
             forms = tuple(form for form in forms if form is not TimeForm.RFC_5322)  # EST is any
         for zoned in (TimeForm.ISO, TimeForm.RFC_5322):
             if zoned in forms:
@@ -296,12 +267,12 @@ class _Guesser:
         if {TimeForm.MONTH_FIRST, TimeForm.DAY_FIRST}.isdisjoint(forms):
             return forms[0]
         month, day = (
-            {text for text in column.texts if times.time_share([text], form)}
+            {text for text in column.texts if evidence.time_share([text], form)}
             for form in (TimeForm.MONTH_FIRST, TimeForm.DAY_FIRST)
         )
         asks = "whether it is month-first or day-first"
         if month > day or day > month:
-            if not times.years_may_be_first(column.texts):
+            if not evidence.years_may_be_first(column.texts):
                 return TimeForm.MONTH_FIRST if month > day else TimeForm.DAY_FIRST
             asks = "whether the year is first or last"
         self._doubt(
@@ -326,7 +297,7 @@ class _Guesser:
                 f"{field}: no column of such a name has one of its own in each row; made of its "
                 "content"
             )
-        elif len(column.texts) >= 10 and counts_rows(column.texts):
+        elif len(column.texts) >= 10 and evidence.counts_rows(column.texts):
             self._doubt(
                 f"{field}: {column.name!r} counts the rows; if each file begins at 1 again, write "
                 "ignore, or rows of two files with the same number are one record"
@@ -336,24 +307,29 @@ class _Guesser:
         self._guess_numbers()
         self._guess_suspects_own()
         amounts = self._take("loss_amount", _mostly(casts.is_amount, MOST))
-        known = self._take("loss_currency", _mostly(casts.is_currency))
+        known = self._take("loss_currency", _mostly(evidence.is_currency))
         if amounts is not None:
             self._guess_decimal(amounts)
             self._guess_currency(amounts, known is not None)
         self._take("victim_id", _is_pseudonym, "shown in outputs: a pseudonym, never a name")
         states = word_lists()["marks"]["states"]
 
+        def is_brief(text: str) -> bool:
+            return len(text) <= 60 and not evidence.is_email(text)
+
         def is_short(column: Column) -> bool:
             is_state = column.share(lambda text: plain_words(text) in states) >= 0.5
-            return not column.is_prose and not is_state and column.share(_SHORT.fullmatch) >= SURE
+            return not column.is_prose and not is_state and column.share(is_brief) >= SURE
 
         for field in ("victim_region", "claimed_brand"):
             self._take(field, is_short)
-        self._take("language", _mostly(casts.is_language))
+        self._take("language", _mostly(evidence.is_language))
         self._guess_words("channel")
         for column in self._free():
             named = column.named("complaint", "narrative")
-            if column.is_prose or (named > 10 and column.share(casts.has_words) >= 0.5):
+            if column.is_prose or (
+                named > 10 and column.share(lambda text: len(text.split()) >= 3) >= 0.5
+            ):
                 column.targets = ("narrative",)
                 column.note = "" if named else "prose"
         self._name_unread()
@@ -421,8 +397,10 @@ class _Guesser:
 
     def _guess_suspects_own(self) -> None:
         """Reads sites, addresses, payees and ids only where the name says whose they are."""
+        sites = tuple(word_lists()["suspect_only"]["url"])  # but not "Scam site host"
+        questions = tuple(f"{ask} {site}" for ask in ("what", "which") for site in sites)
         for column in self._free():
-            if column.share(EMAIL.fullmatch) >= MOST:
+            if column.share(evidence.is_email) >= MOST:
                 column.targets = ("email.sender" if column.is_suspects else "email.victim",)
                 if not column.is_suspects and not column.is_victims:
                     self._doubt(
@@ -430,11 +408,13 @@ class _Guesser:
                         "withheld as victims'; write email.sender if they are the suspect's"
                     )
                 continue
-            is_url = column.share(_URL.match) >= 0.5
-            if is_url or (self._names_sites(column) and column.share(casts.is_site) >= 0.5):
+            is_url = column.share(evidence.is_url) >= 0.5
+            named = column.words.endswith(sites) or column.words.startswith(questions)
+            is_site = named and column.share(evidence.is_site) >= 0.5
+            if is_url or (is_site and column.is_suspects and not column.is_prose):
                 if column.is_suspects:
                     column.targets = ("url",)
-                elif is_url:
+                else:
                     where = "they may be your own; write url if victims were sent there"
                     self._ignore(column, f"links are not read, as {where}")
                 continue
@@ -447,13 +427,6 @@ class _Guesser:
                     self._ignore(column, _MAYBE_VICTIMS.format(target))
                 break
 
-    def _names_sites(self, column: Column) -> bool:
-        asked = re.sub("^wh(?:at|ich) ", "", column.words)  # "Which website did they send"
-        sites = tuple(word_lists()["suspect_only"]["url"])  # but not "Scam site host"
-        ends = asked.endswith(sites) or (asked != column.words and asked.startswith(sites))
-        named = column.named("suspect_only", "url") > 10 or (column.is_suspects and ends)
-        return named and not column.is_prose
-
     def _ignore(self, column: Column, doubt: str) -> None:
         column.targets = (IGNORE,)
         self._doubt(f"{column.name!r}: {doubt}")
@@ -465,7 +438,7 @@ class _Guesser:
                 continue
             doubt = _MAYBE_VICTIMS
             remote = column.named("suspect_only", "remote_id")
-            if column.share(_IBAN.fullmatch) >= 0.5 or column.named("suspect_only", "payee"):
+            if column.share(evidence.is_iban) >= 0.5 or column.named("suspect_only", "payee"):
                 target = _PAYEE
             elif remote and column.share(casts.last_digits) >= 0.5:
                 target = "remote_access.PRODUCT (anydesk, teamviewer)"
@@ -480,7 +453,7 @@ class _Guesser:
             self._ignore(column, doubt.format(target))
 
     def _guess_decimal(self, column: Column) -> None:
-        commas, points, thousands = casts.count_decimal_signs(column.texts)
+        commas, points, thousands = evidence.count_decimal_signs(column.texts)
         if thousands:
             commas += thousands
             read = "1500" if commas > points else "1.500"
@@ -530,7 +503,7 @@ class _Guesser:
                 column.targets = (field,)
                 self._doubt(f"{field}: {column.name!r} is a number, by no better name")
         suspects = [column for column in self._numbers if column.is_suspects]
-        self._take("duration_seconds", _mostly(casts.is_duration))
+        self._take("duration_seconds", _mostly(evidence.is_duration))
         self._guess_words("direction")
         if len(suspects) == 1:
             self._take_suspect(suspects[0])
@@ -589,7 +562,7 @@ class _Guesser:
                 f"victim_country: no column has it; {self._region} reads most numbers that name no "
                 "country"
             )
-        elif any(casts.lacks_country(text) for column in self._numbers for text in column.texts):
+        elif any(evidence.lacks_country(text) for column in self._numbers for text in column.texts):
             self._doubt(
                 "victim_country: no column has it, and numbers that name no country are not read "
                 "until a constant victim_country says of which they are"
@@ -602,9 +575,3 @@ _is_pseudonym = attrgetter("is_pseudonym")
 def _mostly(fits: Callable[[str], object], least: float = SURE) -> Callable[[Column], bool]:
     """Returns a check of whether nearly all texts of a column fit."""
     return lambda column: column.share(fits) >= least
-
-
-def _regions_of(columns: Sequence[Column]) -> list[str]:
-    texts = [text for column in columns for text in column.texts[:200]]
-    shaped = [text for text in texts if casts.is_phone_shaped(text)]
-    return casts.number_regions(shaped[:: 1 + len(shaped) // MOST_NUMBERS])

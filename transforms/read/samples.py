@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from typing import Any
 
 from schemas.enums import RecordKind
 from schemas.mapping import FileForm, FileFormat, RecordMap
-from transforms.read import dialects, framing
+from transforms.read import dialects, evidence, framing
 from transforms.read.adapters import mapped
 from transforms.read.adapters.registry import parse_records
 from transforms.read.detect import NOT_ONE_A_LINE, ONE_A_LINE, read_start, recognize_file
@@ -24,15 +23,8 @@ from transforms.read.read_records import Shard, shard_records
 SAMPLE_BYTES = 4 * 1024 * 1024
 """Most of a file that is looked at."""
 
-_TYPES = re.compile(
-    r"(?:(?:INTEGER|BIGINT|UNIQUEIDENTIFIER|(?:VAR|N)?CHAR\(\d+\)|[A-Z]{4,20})\s?)+"
-)
-"""A row of the types of SQL, as some exports have below the header."""
 
 _CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})  # text has next to none
-
-_DATA_CELL = re.compile(r"[\d\s().+/:,-]*\d[\d\s().+/:,-]*|[^\s@]+@[^\s@]+\.[a-z]{2,24}")
-"""A cell that no header row has: a number, a time, an e-mail address."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +167,9 @@ def _sample_cells(path: str, form: FileForm, records: Sequence[Record]) -> Sampl
         form = replace(form, names=columns)
     else:
         columns = mapped.column_names(split[0])
-        typed = len(split) > 1 and _TYPES.fullmatch(" ".join(filter(None, split[1]))) is not None
+        typed = (
+            len(split) > 1 and evidence.is_sql_types(" ".join(filter(None, split[1]))) is not None
+        )
         form = replace(form, skip=int(typed))
         split = split[1 + typed :]
     if len(columns) > dialects.MOST_COLUMNS:
@@ -197,7 +191,7 @@ def _sample_cells(path: str, form: FileForm, records: Sequence[Record]) -> Sampl
 def _is_header(cells: Sequence[str]) -> bool:
     """Returns whether less than a third of the cells of a row are data."""
     filled = [cell.strip() for cell in cells if cell.strip()]
-    return sum(bool(_DATA_CELL.fullmatch(cell)) for cell in filled) * 3 < len(filled)
+    return sum(bool(evidence.is_datum(cell)) for cell in filled) * 3 < len(filled)
 
 
 def _titles(rows: Sequence[Sequence[str]]) -> int:
@@ -206,9 +200,7 @@ def _titles(rows: Sequence[Sequence[str]]) -> int:
     for number, cells in enumerate(rows[: mapped.MOST_TITLES]):
         filled = sum(bool(cell.strip()) for cell in cells)
         if len(cells) == width and filled * 2 >= width:
-            data = any(
-                _DATA_CELL.fullmatch(cell.strip()) or len(cell.split()) > 8 for cell in cells
-            )
+            data = any(evidence.is_datum(cell.strip()) or len(cell.split()) > 8 for cell in cells)
             return 0 if data else number
     return 0
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,10 +43,6 @@ _EXTENSION = re.compile(
 )
 """An extension behind a number."""
 
-_ABROAD = ("+", "00", "sip:+", "tel:+")
-"""Beginnings of a number that names its country."""
-
-_SURE, _MOST = 0.95, 0.8
 
 Checked = tuple[pa.Array, Array]
 
@@ -167,7 +162,7 @@ def _unknown_words() -> frozenset[str]:
 
 
 def says_unknown(text: str) -> bool:
-    """Returns whether a text says that a value is unknown, such as "N/A", "-" or "not sure"."""
+    """Returns whether a text says that nothing is known, as "N/A", "-" or "not sure" do."""
     if len(text) > 40 or any(map(str.isdigit, text)):
         return False
     words = plain_words(text.casefold())
@@ -212,14 +207,6 @@ def is_phone_shaped(text: str) -> bool:
     return bool(PHONE_SHAPE.fullmatch(bare)) and 7 <= len(re.sub(r"\D", "", bare)) <= 15
 
 
-def holds_phone(text: str) -> bool:
-    """Returns whether a text is a telephone number, or has its digits among few words."""
-    return is_phone_shaped(text) or (len(text) <= 60 and _DIGITS.search(text) is not None)
-
-
-_DIGITS = re.compile(r"(?<![\w-])\+?\(?\d(?:[\s().-]{0,3}\d){6,14}(?![\w-])")
-
-
 def is_phone_number(text: str, region: str | None) -> bool:
     """Returns whether a text is a valid telephone number, read in a region."""
     text = _without_extension(text)
@@ -230,62 +217,6 @@ def is_phone_number(text: str, region: str | None) -> bool:
         return phonenumbers.is_valid_number(phonenumbers.parse(bare, region))
     except phonenumbers.NumberParseException:
         return False
-
-
-def lacks_country(text: str) -> bool:
-    """Returns whether a text is written as a telephone number that names no country."""
-    return is_phone_shaped(text) and not text.startswith(_ABROAD)
-
-
-def number_regions(numbers: Collection[str]) -> list[str]:
-    """Returns the regions of which most numbers may be that name no country, best first.
-
-    Those of one country code are one. Numbers that do name theirs decide between several.
-    """
-    named = [number for number in numbers if number.startswith(_ABROAD)]
-    texts = [number for number in numbers if not number.startswith(_ABROAD)]
-    if not texts:
-        return []
-    regions = word_lists()["countries"]["tried"].split()
-    counts = {region: sum(_is_national(text, region) for text in texts) for region in regions}
-    best = max(counts.values())
-    if best < _MOST * len(texts):
-        return []
-    if counts["US"] >= _SURE * len(texts):
-        return ["US"]  # of three numbers of ten digits at random, one is valid there
-    fit = [region for region in regions if counts[region] >= _MOST * best]
-    fit.sort(key=lambda region: -counts[region])
-    first = {_country_code(region): region for region in reversed(fit)}
-    fit = [region for region in fit if region in first.values()]
-    abroad = [re.sub(r"\D", "", number).removeprefix("00") for number in named]
-    own = [
-        region
-        for region in fit
-        if named and sum(n.startswith(_country_code(region)) for n in abroad) >= _MOST * len(named)
-    ]
-    return own or fit
-
-
-def _is_national(text: str, region: str) -> bool:
-    """Returns whether a number without a country is valid in a region, as written there."""
-    digits = re.sub(r"\D", "", text)
-    unprefixed = word_lists()["countries"]["unprefixed"]
-    begins = ("0", *unprefixed.get(region, ""), *[_country_code(region)] * (len(digits) > 10))
-    as_written = region not in unprefixed or digits.startswith(begins)
-    return as_written and is_phone_number(text, region)
-
-
-def _country_code(region: str) -> str:
-    return str(phonenumbers.country_code_for_region(region))
-
-
-def is_currency(text: str) -> bool:
-    """Returns whether a text is a code of ISO 4217."""
-    return text.strip().upper() in CURRENCIES
-
-
-is_language = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}").fullmatch
-"""Recognizes what is written as a tag of BCP 47."""
 
 
 _DURATION = re.compile(
@@ -312,46 +243,11 @@ def plain_duration(text: str, decimal: str) -> str:
     return format(Decimal(seconds), "f")
 
 
-def is_duration(text: str) -> bool:
-    """Returns whether a text is a length of which the seconds are clear."""
-    return bool(re.fullmatch(r"\d{1,6}(?:\.\d{1,6})?", plain_duration(text, ".")))
-
-
-def has_words(text: str) -> bool:
-    """Returns whether a text has three words or more."""
-    return len(text.split()) >= 3
-
-
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
-"""A letter of a script without blanks between words: Thai, Lao, Burmese, Khmer, Japanese, Han."""
-
-
-def is_prose(text: str) -> bool:
-    """Returns whether a text has eight words or more, or as many letters as these would have."""
-    return len(text.split()) >= 8 or len(_UNSPACED.findall(text)) >= 20
-
-
-is_ip_address = re.compile(r"(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})").fullmatch
-"""Recognizes an IPv4 address, which is written as some telephone numbers are."""
-
-
-is_site = re.compile(r"(?:h..ps?://|(?:[\w-]{1,63}(?:\.|\[\.\]|\(\.\)))+[a-z]{2})", re.I).match
-"""Recognizes what begins as a link or as the name of a host."""
-
-
-def organisation_of(path: str) -> tuple[str, bool]:
-    """Returns a slug of a file's name, and whether the name is meaningful."""
-    words = re.findall(r"[a-z]+", plain_words(Path(path).name.split(".")[0]))
-    common = word_lists()["marks"]["file_words"]
-    named = [word for word in words if word not in common and len(word) > 2]
-    return (named[0][:64], True) if named else ("my-organisation", False)
-
-
 _MULTIPLE = re.compile(
     r"\s?(?:k|m|mm|mn|mio|mill?|million|mrd|bn|tsd|th|thousand|lakhs?|lac|cr|crore)\b|\s?[万億亿千]",
     re.IGNORECASE,
 )
-"""A word after an amount that multiplies it."""
+"""A word behind an amount that makes it more."""
 
 _AMOUNT = re.compile(r"[^\d]{0,8}(\d[\d.,' \u00a0\u202f]{0,40})[^\d]{0,8}")
 
@@ -361,7 +257,7 @@ is_amount = _AMOUNT.fullmatch
 
 
 def plain_amount(text: str, decimal: str) -> str:
-    """Returns an amount without currency and thousands separators; other texts unchanged."""
+    """Returns an amount without currency and separators of thousands; as it is if it is none."""
     amount = _AMOUNT.fullmatch(text)
     if not amount:
         return text
@@ -372,7 +268,7 @@ def plain_amount(text: str, decimal: str) -> str:
 
 
 def amount_currency(text: str) -> str | None:
-    """Returns the currency that an amount names; None for no or several currencies."""
+    """Returns the currency that an amount names beside its number; null if none or several."""
     amount = _AMOUNT.fullmatch(text)
     words = re.findall(r"[^\W\d]*[^\w\s.,:;()+-]|[^\W\d]+", text) if amount else ()
     lists = word_lists()["currencies"]
@@ -387,9 +283,9 @@ def amount_currency(text: str) -> str | None:
 
 
 def _without_thousands(text: str, decimal: str) -> str | None:
-    """Returns a number with only a decimal point; None if its separators do not mark thousands.
+    """Returns a number with a point alone; null where its separators are not those of thousands.
 
-    So 12,50 is not read as 1250, nor 1.234,56 as 1.23456.
+    12,50 is no 1250, and 1.234,56 no 1.23456.
     """
     whole, _, decimals = text.partition(decimal)
     first, *groups = re.split(f"[{',.'.replace(decimal, '')}' \u00a0\u202f]", whole)
@@ -399,20 +295,6 @@ def _without_thousands(text: str, decimal: str) -> str | None:
     if groups and (len(first) > 3 or sizes[-1] != 3 or not {*sizes} <= {2, 3}):
         return None
     return "".join([first, *groups, decimals and f".{decimals}"])
-
-
-_DECIMAL_COMMA = re.compile(r"\d,\d{1,2}\D{0,4}$|\.\d{3},")
-
-_DECIMAL_POINT = re.compile(r"\d\.\d{1,2}\D{0,4}$|,\d{3}\.")
-
-_POINT_OF_THOUSANDS = re.compile(r"\D{0,4}[1-9]\d{0,2}(?:\.\d{3})+\D{0,4}")
-
-
-def count_decimal_signs(texts: Collection[str]) -> tuple[int, int, int]:
-    """Counts the amounts with a decimal comma, a decimal point, and points as in 1.500."""
-    signs = (_DECIMAL_COMMA.search, _DECIMAL_POINT.search, _POINT_OF_THOUSANDS.fullmatch)
-    commas, points, thousands = (sum(map(bool, map(sign, texts))) for sign in signs)
-    return commas, points, thousands
 
 
 _SEVERAL = re.compile(

@@ -1,14 +1,14 @@
-"""Reads times as other systems write them, in a form that a map names, to UTC.
+"""Times as other systems write them: of a form that a map names, to UTC.
 
-A time is read or refused, and never guessed. A date that can be read in two orders is reported as
-unclear, and so is the name of a zone that has another meaning elsewhere.
+A time is read or refused, and never guessed at: a date that can be read in two orders, and the name
+of a zone that is another elsewhere, say so.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -17,13 +17,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.field import moment_of
 from schemas.mapping import TimeForm
-from transforms.values.casts import (
-    EARLIEST_DATE,
-    LATEST_DATE,
-    plain_number,
-    plain_words,
-    word_lists,
-)
+from transforms.values.casts import plain_number, plain_words, word_lists
 
 _ZONE = (
     r"(?P<zone>(?i:Z|UTC|GMT|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?)"
@@ -52,7 +46,7 @@ _YEAR_FIRST = re.compile(
     rf"(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}}){_CLOCK}", re.IGNORECASE
 )
 
-_YEAR_LAST = re.compile(
+YEAR_LAST = re.compile(
     rf"(?P<first>\d{{1,2}})[-/.](?P<other>\d{{1,2}})[-/.](?P<year>\d{{4}}|\d{{2}}){_CLOCK}",
     re.IGNORECASE,
 )
@@ -75,14 +69,6 @@ _SERIAL = re.compile(r"(\d{5})(?:[.,](\d{1,17}))?")
 _SERIAL_START = datetime(1899, 12, 30)
 """Day 0 of the dates of spreadsheets. Those of 1904, of old ones for Macintosh, are never meant."""
 
-is_time_of_day = re.compile(
-    r"(?:[01]?\d|2[0-3])(?::[0-5]\d){1,2}(?:\.\d+)?(?:\s?[ap](?:\.?m\.?)?)?|(?:[01]\d|2[0-3])(?:[0-5]\d){2}",
-    re.IGNORECASE,
-).fullmatch
-"""Recognizes a time of day alone: 9:05, 09:05:30 PM or 210530."""
-
-names_time_of_day = re.compile(r"\d:\d\d|(?:\d{8}|[T ])\d{6}$").search
-"""Recognizes a time that says more than its date."""
 
 _SAYS_CLOCK = re.compile(r":|\d ?h ?\d|^\d{9,}$|^\d{5}[.,]\d")
 """A sign that a time is more than a day: a clock, an epoch, or a part of a day."""
@@ -165,42 +151,15 @@ def time_of_form(
 def time_or_error(
     text: str, form: TimeForm, zone: tzinfo, country: str | None = None
 ) -> datetime | TimeFormError | None:
-    """Returns the result of `time_of_form`, or the error that it raises."""
+    """Returns what `time_of_form` does, or the error that it raises."""
     try:
         return time_of_form(text, form, zone, country)
     except TimeFormError as error:
         return error
 
 
-def time_share(texts: Sequence[str], form: TimeForm) -> float:
-    """Returns the share of texts that are possible times of a form, be they unclear or not set."""
-    read = 0
-    for time in (time_or_error(text, form, UTC) for text in texts):
-        if isinstance(time, TimeFormError):
-            read += time.unclear
-        else:
-            read += time is None or EARLIEST_DATE <= time < LATEST_DATE
-    return read / len(texts)
-
-
-def assumes_zone(text: str, form: TimeForm) -> bool:
-    """Returns whether a time names no zone, so that its instant depends on an assumed zone."""
-    first, later = (time_or_error(text, form, parse_zone(zone)) for zone in ("UTC", "+01:00"))
-    return first != later and not isinstance(first, TimeFormError)
-
-
-def has_unclear_zone(text: str, form: TimeForm, zone: tzinfo, country: str | None) -> bool:
-    """Returns whether a time names a zone that neither a zone nor a country makes clear."""
-    time = time_or_error(text, form, zone, country)
-    return isinstance(time, TimeFormError) and time.unclear and form is not TimeForm.UNDECIDED
-
-
-ends_with_zone_name = re.compile(r"\d ?(?:[AP]M )?(?!UTC?$|GMT$|Z$|[AP]M$)[A-Z]{2,5}$").search
-"""Recognizes a time that ends with the name of a zone that may be another one elsewhere."""
-
-
 def time_or_day(time: str | None, texts: Sequence[str], zone: tzinfo) -> str | None:
-    """Returns a time, or only its day if the texts give only days: nobody pays at midnight."""
+    """Returns a time that texts give, or the day alone where they do: nobody pays at midnight."""
     if time is None or any(_SAYS_CLOCK.search(text.strip()) for text in texts):
         return time
     return datetime.fromisoformat(time).astimezone(zone).date().isoformat()
@@ -214,7 +173,7 @@ def _epoch_time(text: str, unit: int) -> datetime | None:
 
 
 def _serial_time(text: str, zone: tzinfo) -> datetime:
-    """Returns the time of a number of days with a fraction, rounded to a second."""
+    """Returns the time of a number of days and parts of one, to the second that it is next to."""
     serial = _SERIAL.fullmatch(text.strip())
     if serial is None:
         raise TimeFormError("not a number of days as spreadsheets keep dates")
@@ -235,7 +194,7 @@ def _calendar_time(text: str, form: TimeForm, zone: tzinfo, country: str | None)
         date_read = _NAMED_MONTH.fullmatch(text)
         date = _named_date(date_read) if date_read else []
     else:
-        date_read = _YEAR_LAST.fullmatch(text)
+        date_read = YEAR_LAST.fullmatch(text)
         date = _ordered_date(date_read, form) if date_read else []
     if date_read is None:
         raise TimeFormError(f"not a time of the form {form}")
@@ -310,7 +269,7 @@ def _named_date(date_read: re.Match[str]) -> list[int]:
 
 @lru_cache(maxsize=1024)
 def month_number(name: str) -> int:
-    """Returns the only month with a name that begins with a word; 0 for no or several months."""
+    """Returns the month that alone has names which begin with a word; 0 of none or several."""
     plain = plain_words(name)
     months = word_lists()["dates"]["months"]
     numbers = [
@@ -330,7 +289,7 @@ def _ordered_date(date_read: re.Match[str], form: TimeForm) -> list[int]:
                 "in the map",
                 unclear=True,
             )
-        if _may_begin_with_year(date_read):
+        if may_begin_with_year(date_read):
             raise TimeFormError(
                 "a date of which the year may be first or last; write day-first or month-first in "
                 "the map, or export years of four digits",
@@ -344,20 +303,10 @@ def _ordered_date(date_read: re.Match[str], form: TimeForm) -> list[int]:
     return [_full_year(date_read["year"]), month, day]
 
 
-def _may_begin_with_year(date_read: re.Match[str]) -> bool:
+def may_begin_with_year(date_read: re.Match[str]) -> bool:
+    """Returns whether a date of `YEAR_LAST` can be read with its year first, as 26/11/15."""
     return (
         len(date_read["year"]) == 2
         and int(date_read["other"]) <= 12
         and 1 <= int(date_read["year"]) <= 31
     )
-
-
-def years_may_be_first(texts: Collection[str]) -> bool:
-    """Returns whether dates with years of two digits may be written as 26/11/15, year first.
-
-    Years are few, and days many: what has more values is taken as the day, where it is the first.
-    """
-    dates = [date_read for text in {*texts} if (date_read := _YEAR_LAST.fullmatch(text.strip()))]
-    if not dates or not all(map(_may_begin_with_year, dates)):
-        return False
-    return len({date["first"] for date in dates}) <= len({date["year"] for date in dates})
