@@ -272,7 +272,7 @@ class Column:
     @property
     def is_nameless(self) -> bool:
         """True for a column of a table without a header row."""
-        return self.name.startswith("column ")
+        return self.name.startswith("column ") and self.name[7:].isdecimal()
 
     @cached_property
     def looks_dialed(self) -> bool:
@@ -325,7 +325,8 @@ class Column:
 
         Not those whom the suspect reached, nor the desk that works on it.
         """
-        others = self.is_doubled or self.is_victims or self.sided("reached", "own")
+        reached = self.sided("reached") and not self.sided("told")
+        others = self.is_doubled or reached or self.is_victims or self.sided("own")
         return bool(self.sided("suspect")) and not others
 
 

@@ -191,7 +191,9 @@ class _Guesser:
             return [column for column in self._columns if column.named("call", field) > 10]
 
         signs = sum(map(bool, map(named, _SIGNS_OF_CALLS)))
-        if any(column.is_prose for column in self._columns):
+        lost = any(column.named("complaint", "loss_amount") > 1 for column in self._columns)
+        prose = any(column.is_prose for column in self._columns)
+        if prose or (lost and signs < 3):  # calls may have a price
             return RecordKind.COMPLAINT
         lasts = any(map(_mostly(evidence.is_duration), named("duration_seconds")))
         if signs >= 2 or (lasts and self._numbers):
@@ -219,6 +221,12 @@ class _Guesser:
             if column is not None:
                 self._times[column] = self._time_form(column)
                 self._join_time_of_day(column, field)
+        if needed == "received_at" and not self._targeted(needed):
+            # The time of the scam is the only one: the report was received then or later.
+            for column in self._columns:
+                if column.targets == ("occurred_at",):
+                    column.targets = (needed, "occurred_at")
+                    self._doubt(f"received_at: {column.name!r} is the only time there is")
         if not self._targeted(needed):
             problem = f"no column of times that every {self._kind} must have was found"
             remedy = "add one, such as when it was created"
