@@ -1,9 +1,8 @@
-"""The facts of each cluster: its records added up, those that rank it, and its suppliers.
+"""The facts of each cluster: the sums of its records, the facts that rank it, and its suppliers.
 
-The records of clusters are added up before they travel: however many calls a cluster has, what its
-owner brings together is a row for each organisation and partition of the records, with the hash of
-each reporter once; a complaint keeps a row of its own. Long, since whom a burst bounds and what
-that changes are read together.
+Calls are added up before they travel. However many calls a cluster has, its partition gets one row
+for each organisation, brand and partition of the records, with the hash of each reporter once. A
+complaint keeps a row of its own.
 """
 
 from __future__ import annotations
@@ -52,9 +51,9 @@ CLUSTER_RECORD = pa.schema(
         "script": TEXT,
     }
 )
-"""One record that names a member of a cluster; its reporter is null where it adds none.
+"""One record that names a member of a cluster; `reporter_key` is null if it adds no reporter.
 
-`script` is the first of its narrative's `script_texts`, or `WORDLESS`; null for any other.
+`script` is the smallest of the narrative's `script_texts`, or `WORDLESS`, or null.
 """
 
 SUPPLY = pa.schema(
@@ -67,9 +66,9 @@ SUPPLY = pa.schema(
         "template": TEXT,
     }
 )
-"""One piece of evidence that names a supplier's entity beside a member of a cluster.
+"""One piece of evidence that names a supplier's entity and a member of a cluster.
 
-`template` is the wording of a script in that record, in the words that many share.
+`template` is the wording of a script in that record, reduced to the words that many share.
 """
 
 _CALLS_KEY = ["cluster_id", "record_kind", "source_org", "brand"]
@@ -86,24 +85,24 @@ CLUSTER_TOTAL = pa.schema(
         *map(CLUSTER_RECORD.field, _OF_COMPLAINTS),
     ]
 )
-"""A complaint that names a member of a cluster, or all calls of one share of the records that do.
+"""A complaint that names a member of a cluster, or the sum of such calls in one partition.
 
-`reporters` are hashes, each once, odd where a pseudonym names a person. The last six are read of
-complaints alone.
+`reporters` are distinct hashes, odd for a pseudonym. The last six columns matter for complaints
+only.
 """
 
 BURST_REPORTERS = 5
-"""Reporters within `BURST_HOURS` from which a cluster is said to have a burst."""
+"""Fewest reporters within `BURST_HOURS` that make a burst."""
 
 BRIEF_WORTH = 2
-"""Reporters that those who count as one within `BRIEF_HOURS` are worth in a cluster's rank."""
+"""Reporters that all who came within `BRIEF_HOURS` are worth together in a cluster's rank."""
 
 _RECORD_COLUMNS = ["group_id", *CLUSTER_RECORD.names[1:-1]]
 
 SUPPLIES = "supplies"
 
 CORROBORATED = 2
-"""Reporters of an organisation that counts in a cluster's rank."""
+"""Fewest reporters of an organisation for it to count in a cluster's rank."""
 
 _EXACT_DIGITS = 76
 """Digits that hold the sum of any number of losses to the last decimal."""
@@ -113,17 +112,17 @@ _EXACT_DIGITS = 76
 class ClusterFacts:
     """The records of one cluster added up.
 
-    `bearing` counts reporters. An offer's people count only if they bear a tie. `bounded` counts
-    reporters as `_bound_bursts` bounds them. `alike` maps reporters who count as one to the first
-    of them, by their hashes without the last bit. `burst` is the largest number of one-off
-    reporters of one organisation within `BURST_HOURS`. `brief` is set where most pseudonyms came
-    within `BRIEF_HOURS`: it is `alike` with all of these as one, whatever they say. It ranks, and
-    bounds what nobody reviewed.
+    `bearing` counts reporters; an offer's people count only if they bear a tie. `bounded` counts
+    reporters after `_bound_bursts`. `alike` maps reporters who count as one to the first of them,
+    by their hashes without the last bit. `burst` is the largest number of one-off reporters of one
+    organisation within `BURST_HOURS`. `brief` is set if most pseudonyms first came within
+    `BRIEF_HOURS`: it is `alike` with all of them as one. It ranks the cluster, and bounds members
+    that nobody reviewed.
 
-    `countries` counts complaints, `brands` reporters; `losses` has by currency the sum and how
-    many state it. `complaint_times` counts people by the time of their first complaint, in
-    microseconds since 1970. `ranked_by` has the losses, orgs and last_seen that rank the
-    cluster: no reporter alone moves them far.
+    `countries` counts complaints, `brands` reporters. `losses` has the sum and the number of
+    complaints by currency. `complaint_times` counts people by the time of their first complaint,
+    in microseconds since 1970. `ranked_by` has the reporters, losses, orgs and last_seen that rank
+    the cluster; no single reporter moves them far.
     """
 
     first_seen: datetime
@@ -146,11 +145,11 @@ class ClusterFacts:
 
     @property
     def counted_as(self) -> dict[int, int]:
-        """Returns by whom each reporter is ranked who counts as one with others."""
+        """Maps each reporter who shares a count to the reporter who counts in the rank."""
         return self.brief or self.alike
 
     def counts_as(self, reporter: int) -> int:
-        """Returns the hash, without its last bit, by which a reporter is ranked."""
+        """Returns the hash, without its last bit, of the reporter who counts for `reporter`."""
         return self.counted_as.get(reporter >> 1, reporter >> 1)
 
 
@@ -188,7 +187,7 @@ def supplier_rows(supplies: pa.Table) -> pa.Table:
 def sum_records(
     evidence: pa.RecordBatch, assignment: pa.RecordBatch, crowds: Crowds = NO_CROWDS
 ) -> Iterator[Any]:
-    """Yields the CLUSTER_TOTAL batches of one CLASSIFIED batch, and its SUPPLY ones as SUPPLIES."""
+    """Converts a CLASSIFIED batch to CLUSTER_TOTAL batches, and SUPPLY batches tagged SUPPLIES."""
     mentions = one_table(explode(evidence, MENTIONS, _RECORD_COLUMNS))
     records, supplies = cluster_records(mentions, assignment)
     yield from batches_of(sum_cluster_records(records, crowds))
@@ -224,7 +223,7 @@ def cluster_facts(
 ) -> dict[str, ClusterFacts]:
     """Converts CLUSTER_TOTAL rows of whole clusters to the facts of each.
 
-    `sources` say how far the reporters of each count in `ranked_by`, and in nothing else.
+    `sources` say how much the reporters of each source count in `ranked_by`, and nowhere else.
     """
     filed = pc.coalesce(totals["filed_at"], totals["first_seen"])
     rows = with_column(totals, "filed_at", filed)
@@ -245,7 +244,7 @@ def cluster_facts(
 
 
 def rows_by_cluster(table: pa.Table) -> dict[str, list[Row]]:
-    """Returns the rows of each cluster, with times in microseconds: Arrow is slow with others."""
+    """Returns the rows of each cluster, with times in microseconds, which Arrow converts fast."""
     for place, column in enumerate(table.schema):
         if column.type == TIMESTAMP:
             table = table.set_column(place, column.name, table[place].cast(INTEGER))
@@ -256,7 +255,10 @@ def rows_by_cluster(table: pa.Table) -> dict[str, list[Row]]:
 
 
 def most_within(moments: Iterable[tuple[str, int]]) -> int:
-    """Returns the most of these times of organisations that one has within `BURST_HOURS`."""
+    """Returns the largest number of times that one organisation has within `BURST_HOURS`.
+
+    `moments` are pairs of an organisation and a time in microseconds.
+    """
     most, recent = 0, deque[tuple[str, int]]()
     for org, time in sorted(moments):
         recent.append((org, time))
@@ -281,7 +283,7 @@ def _supplies(evidence: pa.Table, members: pa.Table) -> pa.Table:
 
 
 def _templates(supplies: pa.Table, entity_ids: pa.ChunkedArray) -> pa.Array:
-    """Returns, by entity, the template of most words (ties: the smallest), or null."""
+    """Returns each entity's template with most words (of equals, the smallest), or null."""
     rows = supplies.filter(pc.greater(pc.utf8_length(supplies["template"]), 0))
     templates = aggregate(rows, ["entity_id", "template"])
     gaps = pc.count_substring(templates["template"], GAP)
@@ -298,7 +300,7 @@ def _added_up(
     people: Mapping[int, int],
     bearing: Mapping[int, int],
 ) -> ClusterFacts:
-    """Returns the counts of one cluster; `people` and `bearing` are those of crowds."""
+    """Adds up the rows of one cluster; `people` and `bearing` count the people of crowds."""
     reporters = {who for row in rows for who in row["reporters"]}
     counted = {who: people.get(who >> 1, 1) for who in reporters}
     records = Counter[str]()
@@ -328,7 +330,7 @@ def _added_up(
 
 
 def _losses(complaints: Iterable[Row]) -> dict[str, list[Row]]:
-    """Returns the rows that state a loss, by currency."""
+    """Groups the rows that state a loss by currency."""
     losses = defaultdict[str, list[Row]](list)
     for row in complaints:
         if row["loss_amount"] is not None and row["loss_currency"]:
@@ -344,13 +346,12 @@ def _exact_sum(amounts: Iterable[Decimal]) -> Decimal:
 def _bound_bursts(
     facts: ClusterFacts, rows: Iterable[Row], complaints: Iterable[Row], people: Mapping[int, int]
 ) -> None:
-    """Finds who came together, and counts without those of a burst who add nothing.
+    """Finds reporters who came together, and bounds how many of them count.
 
-    A reporter is one-off whose records on the cluster are complaints without a loss, filed within
-    `BURST_HOURS`. Pseudonyms whose complaints there are copies without a loss, whenever filed,
-    count as `first_of_each` has them by all spans of an organisation and a text; rows without a
-    pseudonym count by their source's rule. People whom an offer counts have a week and no hour:
-    they are in no burst.
+    A one-off reporter filed only complaints without a loss on the cluster, all within
+    `BURST_HOURS`. Pseudonyms who only sent copies without a loss, at any time, count by
+    `first_of_each` over the spans of each organisation and text. Rows without a pseudonym count by
+    the rule of their source. People in offers have a week but no hour, so they are in no burst.
     """
     alone = _without_losses(rows, people)
     copies = (
@@ -386,9 +387,9 @@ def _bound_bursts(
 def _without_losses(
     rows: Iterable[Row], people: Mapping[int, int]
 ) -> dict[int, list[tuple[int, str, str]]]:
-    """Returns the complaints of reporters, but of crowds, who have no call and no loss there.
+    """Returns the complaints of each reporter who has no call and no loss, without crowds.
 
-    Of each the time, the organisation, and the script of a pseudonym (or "").
+    A complaint has its time, its organisation, and the script of a pseudonym (or "").
     """
     sent = defaultdict[int, list[tuple[int, str, str]]](list)
     others = set()
@@ -407,9 +408,10 @@ def _rank(
 ) -> None:
     """Adds the times of complaints, and the orgs, losses and last_seen that rank a cluster.
 
-    A cluster was last seen when it was were it not for one reporter's complaints. Of one reporter
-    alone it is his last complaint, and without any the last record. A call is a record of the
-    organisation's own. Losses are without those of the reporter who states the most.
+    `last_seen` is the last call, or the second-latest last complaint of a reporter, whichever is
+    later. A single reporter's last complaint counts, and without complaints the last record. An
+    organisation counts with `CORROBORATED` reporters. Losses leave out the reporter who states the
+    most.
     """
     first: dict[int, int] = {}
     last: dict[int, int] = {}
@@ -452,10 +454,10 @@ def _doubt(
     people: Mapping[int, int],
     weights: Mapping[tuple[str, str], float],
 ) -> float:
-    """Returns by how many people a cluster is less that sources with a bad record report.
+    """Returns how many people fewer a cluster counts because its sources have a bad record.
 
-    Who reports it through several sources counts as through the best of them, in full with a call,
-    and those of a burst who count as one as the best of these: no record lowers a count.
+    A reporter with several sources counts by the best of them, and in full with a call. Reporters
+    who count as one count by the best of all. So no added record lowers a count.
     """
     best: dict[int, tuple[float, int]] = {}
     for row in rows:

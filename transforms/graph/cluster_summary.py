@@ -1,7 +1,4 @@
-"""The summary of each cluster: members, victims, losses, and where it is weakest.
-
-Long, since whom a burst bounds is decided here for members, cuts and ranks alike.
-"""
+"""The summary of each cluster: members, victims, losses, and its weakest points."""
 
 from __future__ import annotations
 
@@ -50,25 +47,25 @@ MUST_LINK_WEIGHT = 5.0
 """Records' worth that a must_link decision counts for."""
 
 EPOCH_WEIGHT = 1.0
-"""Records' worth that ties an identifier that came back to its epoch before."""
+"""Records' worth of the tie between an identifier's epoch and the epoch before."""
 
 REPORTED_BRIDGES = 5
 """Bridges that a cluster reports."""
 
 MAX_BRIDGE_LINKS = 20_000
-"""Links above which bridges are not looked for: a cluster that large is an alarm, not a case."""
+"""Most links of a cluster whose bridges are searched: a larger cluster is an alarm, not a case."""
 
 ROWS_AT_A_TIME = 20_000
-"""Rows of whole clusters that are Python objects at a time, beside those of one more."""
+"""Rows of whole clusters that are Python objects at a time; a large cluster can add more."""
 
 MEMBERS = "members"
 
 SOURCE_TRIAL = pa.schema(
     {"source_org": TEXT, "channel": TEXT, "reporter": INTEGER, "identifier": INTEGER, "wrong": FLAG}
 )
-"""An identifier that is decided, and a reporter of a source who shows it in a hard role.
+"""A reporter of a source who shows an identifier in a hard role on which analysts decided.
 
-`wrong` if it is not a suspect's.
+`wrong` if they decided that it is not a suspect's.
 """
 
 
@@ -82,7 +79,7 @@ class Cohesion:
 
 
 def cluster_cohesion(members: Iterable[str], links: Sequence[Row]) -> Cohesion:
-    """Measures how the accepted links hold a cluster together."""
+    """Finds the weak points and ties that the accepted links give a cluster."""
     graph: Graph = {member: {} for member in sorted(members)}
     for link in sorted(links, key=_ends):
         a, b = _ends(link)
@@ -107,12 +104,12 @@ def member_rows(
     reviewed: Container[str],
     most: Mapping[str, int],
 ) -> list[Row]:
-    """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
+    """Converts one cluster's MEMBERSHIP rows to MEMBER rows.
 
-    `tie` is the weight that ties each member to the others; `reviewed` are the ids of entities that
-    analysts reviewed. The confidence in a cluster of one is that of the reporters who show its
-    member in a hard role. A contested member always needs a check. `most` bounds the reporters that
-    some members rest on: those of a burst with one text count as one.
+    `tie` is the weight that ties each member to the others. `reviewed` are the ids of entities that
+    analysts reviewed; a contested member counts as unreviewed. `most` bounds the reporters that
+    some members rest on, since a burst with one text counts as one reporter. In a cluster of one
+    member, confidence rests on the reporters who show it in a hard role.
     """
     standing = standings(members, most)
     rows: list[Row] = []
@@ -140,13 +137,12 @@ def cluster_status(
 ) -> str:
     """Returns the status of a cluster from its MEMBERSHIP rows.
 
-    A dispute that covers a member that two reporters put there comes first: one that covers what a
-    single reporter may have put there leaves the rest free, unless all of it is that. What takes a
-    member out of the core, a contest, a near miss or ties to other clusters, takes no decision on
-    it away.
+    A dispute comes first if it covers a firm member, which at least two reporters tied to the
+    cluster. Without firm members, a dispute on any member counts. A member can leave the core
+    because it is contested, a near miss or tied to other clusters; decisions on it still count.
 
     Args:
-        members: Its MEMBERSHIP rows.
+        members: The MEMBERSHIP rows of the cluster.
         confirmed: Entity ids that a confirm covers.
         disputed: Ids without epochs that a dispute covers.
     """
@@ -164,7 +160,7 @@ def cluster_status(
 
 
 def cluster_row(members: Sequence[Row], records: ClusterFacts) -> dict[str, Any]:
-    """Returns the columns of a CLUSTER row that members and records give."""
+    """Returns the columns of a CLUSTER row that follow from members and records."""
     counted = sorted(records.brands.items(), key=_most_first)
     brands = [brand for brand, _ in sorted(counted, key=lambda named: named[0] == OTHER)]
     copied = (
@@ -198,9 +194,10 @@ def summarize(
 ) -> tuple[pa.Table, pa.Table]:
     """Summarizes whole clusters of MEMBERSHIP, CLUSTER_LINK, CLUSTER_TOTAL and WAY rows.
 
-    A must_link decision counts for `MUST_LINK_WEIGHT` records' worth of evidence, two epochs of one
-    identifier for `EPOCH_WEIGHT`. Without `weights` the shipped ones rank; recency counts from
-    `decided.when`, or from the last record. `sources` say how far reporters count in the rank.
+    A must_link decision counts as `MUST_LINK_WEIGHT` records' worth of evidence, a pair of epochs
+    of one identifier as `EPOCH_WEIGHT`. Without `weights`, the shipped weights rank. Recency counts
+    from `decided.when`, or else from the last record. `sources` say how much reporters count in
+    the rank.
 
     Returns:
         CLUSTER rows and MEMBER rows.
@@ -259,7 +256,7 @@ def summarize(
 
 
 def source_trials(evidence: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[pa.RecordBatch]:
-    """Yields SOURCE_TRIAL rows of the complaints of a CLASSIFIED batch, each once."""
+    """Yields the distinct SOURCE_TRIAL rows of a CLASSIFIED batch's complaints."""
     suspects, others = decided.suspects_and_others()
     either, wrong = (pa.array(sorted(ids), TEXT) for ids in (suspects | others, others))
     if not len(either):
@@ -281,9 +278,9 @@ def source_trials(evidence: pa.RecordBatch, decided: DecisionsInForce) -> Iterat
 
 
 def source_records(_: object, trials: Iterable[pa.RecordBatch]) -> SourceRecords:
-    """Sums all SOURCE_TRIAL rows of a window, whose one element comes first, up by source.
+    """Sums the SOURCE_TRIAL rows of a window by source; the first argument is its single element.
 
-    A reporter is right if no more of the identifiers that he names are another's than a suspect's.
+    A reporter is right unless more of the identifiers that they name are wrong than a suspect's.
     """
     once = each_once(table_of(trials, SOURCE_TRIAL), SOURCE_TRIAL)
     signs = once.append_column("sign", pc.if_else(once["wrong"], 1, -1))
@@ -297,9 +294,9 @@ def source_records(_: object, trials: Iterable[pa.RecordBatch]) -> SourceRecords
 def _bounds(
     ids: Sequence[str], records: ClusterFacts, counted_as: Mapping[int, int], masks: Sequence[int]
 ) -> dict[str, int]:
-    """Returns the most reporters that each member can rest on, of a cluster with a burst.
+    """Returns the largest number of reporters that each member of a cluster with a burst rests on.
 
-    Of a single identifier also where an offer counts people of whom not all bear it.
+    A single identifier is also bounded if an offer counts people who do not all bear it.
     """
     if not counted_as and (len(ids) > 1 or records.bearing == records.reporters):
         return {}
@@ -331,8 +328,8 @@ def _cut_columns(
 
     Args:
         ids: The members.
-        core: Whether each is core.
-        masks: Whom reporters name.
+        core: Whether each member is core.
+        masks: The members that each reporter names.
         same: Pairs of members that analysts vouch for.
     """
     cut = thin = None
@@ -352,9 +349,9 @@ def _cut_columns(
 def _bounded_ties(
     members: Sequence[Row], tie: Mapping[str, float], beside: Sequence[Row]
 ) -> dict[str, float]:
-    """Bounds what ties each member by its reporters: each is worth a record, whatever he files.
+    """Bounds the tie of each member by its reporters, who are worth one record each.
 
-    What analysts and epochs give (`beside`) is added.
+    The weights of decisions and epochs (`beside`) are added.
     """
     added = defaultdict[str, float](float)
     for link in beside:
@@ -370,7 +367,7 @@ def _bounded_ties(
 def split_by_cluster(
     tables: Sequence[pa.Table], rows: int = ROWS_AT_A_TIME
 ) -> Iterator[list[pa.Table]]:
-    """Yields parts of the tables, each of the same whole clusters and of about `rows` rows."""
+    """Splits the tables into parts of about `rows` rows; each part has the same whole clusters."""
     ids = pa.concat_arrays([table["cluster_id"].combine_chunks() for table in tables]).unique()
     numbers_of = [pc.index_in(table["cluster_id"], ids).to_numpy() for table in tables]
     ends = np.cumsum(sum(np.bincount(numbers, minlength=len(ids)) for numbers in numbers_of))
@@ -391,11 +388,11 @@ def summaries(
     weights: priority.PriorityWeights,
     crowds: Crowds = NO_CROWDS,
 ) -> PerPartition:
-    """Returns the step that brings all of a cluster together and summarizes it.
+    """Returns the step that brings the rows of each cluster together and summarizes it.
 
-    Its input is a dict of MEMBERSHIP (`members`), CLUSTER_LINK (`links`), CLUSTER_TOTAL (`records`)
-    and WAY (`ways`) batches; it outputs MAIN (CLUSTER) and MEMBERS (MEMBER). `decided` is the one
-    DecisionsInForce, `sources` the one SourceRecords.
+    Input: a dict of MEMBERSHIP (`members`), CLUSTER_LINK (`links`), CLUSTER_TOTAL (`records`) and
+    WAY (`ways`) batches. Output: MAIN (CLUSTER) and MEMBERS (MEMBER). `decided` is a
+    DecisionsInForce, `sources` a SourceRecords.
     """
     schemas = {
         "members": MEMBERSHIP, "links": CLUSTER_LINK, "records": CLUSTER_TOTAL, "ways": cuts.WAY
@@ -414,7 +411,7 @@ def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
 
 
 def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
-    """Names a cluster after its best-attested identifier and the brand most often claimed."""
+    """Names a cluster after its best-attested identifier and its most claimed brand."""
     named = [
         (-member["reporters"], member["first_seen"], member["entity_id"], str(member["value"]))
         for member in members
@@ -425,7 +422,7 @@ def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
 
 
 def _must_links(must: Sequence[tuple[str, str]], members: Mapping[str, str]) -> list[Row]:
-    """Returns the must_link decisions inside a cluster, as links of the ids that are shown."""
+    """Returns the must_link decisions inside a cluster as links between the shown ids."""
     return [
         {"entity_a": members[a], "entity_b": members[b], "weight": MUST_LINK_WEIGHT}
         for a, b in must

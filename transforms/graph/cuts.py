@@ -1,10 +1,9 @@
-"""Cuts of a cluster: how few reporters hold its sides together, and who stands on which.
+"""Cuts of a cluster: how few reporters join its two sides, and the members of each side.
 
-One person can name anything beside anything, and a few can weld two rings. Where fewer than
-`THIN_REPORTERS` reporters, or few beside those of the smaller side, bear the smallest cut that
-leaves core members on both sides (`weakest_cut`), that join is thin: the cluster stands, but of it
-nothing leaves until an analyst who was shown the join vouches for it. Long, since the search and
-the parts that it leaves are read together.
+One person can name any identifiers together, so a few people can join two rings. `weakest_cut`
+finds the fewest reporters who join two sides with core members. A join is thin if it has fewer
+than `THIN_REPORTERS` reporters, or few compared with the smaller side. A cluster with a thin join
+stays whole, but nothing of it is published until an analyst who saw the join confirms it.
 """
 
 from __future__ import annotations
@@ -35,52 +34,52 @@ from transforms.graph.weak_points import find_weak_points
 from transforms.values import NO_CROWDS, Crowds
 
 WAY = pa.schema({"cluster_id": TEXT, "group": INTEGER, "reporter": INTEGER, "node": INTEGER})
-"""A member of a cluster that a piece of evidence shows in a hard role; ids are 63-bit hashes."""
+"""A cluster member that a piece of evidence shows in a hard role; ids are 63-bit hashes."""
 
 CUT_SIDE = 3
-"""Core members on each side of a cut of a cluster, at least."""
+"""Smallest number of core members on each side of a cut."""
 
 PAIR_SIDE = 2
-"""The same where both sides have `THIN_REPORTERS` reporters."""
+"""Smallest number of core members a side if both sides have `THIN_REPORTERS` reporters."""
 
 THIN_REPORTERS = 8
-"""Reporters below whom those who bear a join are few enough to be one person's, or a ring's."""
+"""Reporters of a join below which one person, or a ring, could have invented them all."""
 
 THIN_SHARE = 0.5
-"""Share of the reporters of its smaller side below which a join is thin."""
+"""A join is thin if it has less than this share of the reporters of its smaller side."""
 
 MOST_PROVEN_MEMBERS = 100
-"""Members up to which all sides of `CUT_SIDE` core members are compared at once."""
+"""Largest cluster, in members, for which all sides of `CUT_SIDE` core members are compared."""
 
 FEWEST_FOR_PROOF = 4
-"""Reporters of each member below whom such a proof is not tried: it would hardly succeed."""
+"""Reporters that every member needs before that comparison is tried; with fewer it rarely works."""
 
 MOST_CUT_STEPS = 80_000
-"""Steps, of about a microsecond, of the search for the cut of a cluster."""
+"""Steps, of about a microsecond each, that the search for a cluster's cut may take."""
 
 MOST_COMPARED_MEMBERS = 16
-"""Members up to which all cuts are compared where a tenth of these steps is not enough."""
+"""Largest cluster, in members, for which all cuts are compared after a tenth of these steps."""
 
 STEPS_A_ROW = 2
-"""Steps that merging parts takes for each member that a reporter names."""
+"""Steps that a merge of parts takes for each member that a reporter names."""
 
 MANY_TIED = 0.25
-"""Share of the parts that still merge at once where no steps are left."""
+"""Share of the parts that must merge at once for merging to go on without steps left."""
 
 
 _Tie = tuple[int, int, int]
-"""Two members, and reporters: no cut between the two has fewer."""
+"""Two members, and a lower bound of the reporters of any cut between them."""
 
 Groups = Mapping[frozenset[int], int]
-"""The reporters who name the same members, or parts; a part by a member that stands for it."""
+"""The number of reporters who name each set of members, or of parts (by a member of each part)."""
 
 
 class Cut(NamedTuple):
-    """The smallest set of reporters without whom a cluster falls into two sides, and one of these.
+    """The smallest number of reporters without whom a cluster falls into two sides, and one side.
 
-    `side` is a mask over the members, that of the side with fewer core members; `of_side` counts
-    the reporters of the side that has fewer of them. Where `exact` is false, `reporters` is a lower
-    bound, and `side` all that no `reporters` tie to the best attested part.
+    `side` is a mask over the members: the side with fewer core members. `of_side` counts the
+    reporters of the side that fewer reporters name. If `exact` is false, `reporters` is a lower
+    bound, and `side` has all members that are not merged with the best-attested part.
     """
 
     reporters: int
@@ -89,17 +88,17 @@ class Cut(NamedTuple):
     exact: bool
 
     def members(self, ids: Sequence[str]) -> list[str]:
-        """Returns those of `ids`, one a member, that are on `side`."""
+        """Returns the ids of the members on `side`; `ids` has one id for each member."""
         return [ids[place] for place in _bits(self.side)]
 
     @property
     def thin(self) -> bool:
-        """True where few enough bear the join for one person, or a ring, to have made it."""
+        """True if so few reporters join the sides that one person, or a ring, could be all."""
         return self.reporters < max(THIN_REPORTERS, THIN_SHARE * self.of_side)
 
 
 def cluster_ways(named: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Yields the INCIDENCE rows of members of clusters as WAY rows."""
+    """Converts the INCIDENCE rows of cluster members to WAY rows."""
     ids = cluster_ids(clusters_of(assigned_rows(assignment, named["node"].to_numpy())))
     columns = [ids, *(named[name] for name in WAY.names[1:])]
     yield from batches_of(pa.table(columns, schema=WAY).filter(pc.is_valid(ids)))
@@ -108,14 +107,14 @@ def cluster_ways(named: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[
 def members_named(
     ways: pa.Table, members: Mapping[str, Sequence[str]]
 ) -> dict[str, dict[int, int]]:
-    """Returns the members of each cluster that a reporter names beside others, as a mask.
+    """Returns the members that each reporter names together with other members, as a mask.
 
     Args:
         ways: WAY or INCIDENCE rows of whole clusters.
-        members: The ids of the members of some clusters, as they are shown, by cluster.
+        members: The ids of the members as shown, by cluster.
 
     Returns:
-        By cluster, the masks by the hash of a reporter without its last bit.
+        For each cluster, the mask of each reporter, by the reporter's hash without its last bit.
     """
     places = {
         node: (cluster_id, 1 << member)
@@ -139,12 +138,12 @@ def reporter_masks(
 ) -> list[int]:
     """Returns a mask of `members_named` for each person who counts in a cut.
 
-    An offer only counts people. Those who bear a tie have a mask each, up to `THIN_REPORTERS` for
-    all who are counted alike: to claim thousands costs nothing, nor does to claim them every week.
+    An offer states only numbers of people. A row of an offer gives one mask for each person who
+    bears a tie, at most `THIN_REPORTERS`: to claim thousands costs a sender nothing.
 
     Args:
         named: The masks of one cluster, by reporter.
-        alike: Reporters who count as one, as `ClusterFacts` has them.
+        alike: Reporters who count as one, from `ClusterFacts`.
         crowds: Reporters that stand for several people.
     """
     counted = defaultdict[int, int](int)
@@ -158,10 +157,10 @@ def reporter_masks(
 
 
 def vouched_sets(decisions: Iterable[Row]) -> Iterator[Sequence[str]]:
-    """Yields the sets of entities that an analyst who was shown them says belong together.
+    """Yields the sets of entities that an analyst saw and said belong together.
 
-    These are the two of a must_link, and all that a confirm covers, but not one that was bound to
-    the run at hand: nobody was shown that. `decisions` are those in force.
+    A must_link gives its two entities, a confirm all its members. A confirm without a `run_id` is
+    bound to the current run, which nobody has seen, and is left out. `decisions` are in force.
     """
     for decision in decisions:
         if decision["kind"] == DecisionKind.MUST_LINK:
@@ -171,7 +170,7 @@ def vouched_sets(decisions: Iterable[Row]) -> Iterator[Sequence[str]]:
 
 
 def sets_by_member(sets: Iterable[Iterable[str]]) -> dict[str, list[int]]:
-    """Returns the numbers of the sets that each entity is in."""
+    """Returns the numbers of the sets that hold each entity."""
     numbers = defaultdict[str, list[int]](list)
     for number, together in enumerate(sets):
         for entity_id in together:
@@ -182,7 +181,7 @@ def sets_by_member(sets: Iterable[Iterable[str]]) -> dict[str, list[int]]:
 def pairs_together(
     vouched: Mapping[str, Sequence[int]], places: Mapping[str, int]
 ) -> list[tuple[int, int]]:
-    """Returns pairs of members, by place, that join those of each set of `sets_by_member`."""
+    """Returns pairs of members, by place, that join the members of each set."""
     sets = defaultdict[int, list[int]](list)
     for entity_id, place in places.items():
         for number in vouched.get(entity_id, ()):
@@ -198,21 +197,21 @@ def weakest_cut(
 ) -> Cut | None:
     """Finds the fewest reporters without whom a cluster falls into two sides of core members.
 
-    Each side has `core_a_side` core members. Counts are tried from 0 on: at each, every core
-    member that no more reporters part from the best attested one is a source, a maximum flow from
-    it (a way through each reporter) gives the sides, and where one has too few core members others
-    are added to it. Sources whose flows use no reporter in common need no flow together: it has the
-    sum of both, for cuts are submodular. Parts that more reporters tie are merged before.
+    The search tries counts of reporters from 0 on. First it merges parts that more reporters tie.
+    A maximum flow from each core member to the best-attested part, with one way through each
+    reporter, then gives the sides. If a side has too few core members, the search adds more to it.
+    Two sources whose flows share no reporter need no common flow: it would be the sum of both,
+    since cuts are submodular.
 
     Args:
-        named: The members that each reporter names beside others of the cluster, as masks.
-        core: Tells for each member whether it is core by counting.
+        named: The members that each reporter names together, as masks.
+        core: Whether each member is core by counting.
         same: Pairs of members on the same side of any cut.
-        core_a_side: The core members of either side, at least.
+        core_a_side: Smallest number of core members on each side.
 
     Returns:
-        The cut, or None where no cut leaves such sides. It is exact for `MOST_EXACT_MEMBERS` and
-        in `MOST_CUT_STEPS`; else a lower bound.
+        The cut, or None if no cut leaves such sides. It may be only a lower bound for a cluster of
+        more than `MOST_EXACT_MEMBERS`, or when `MOST_CUT_STEPS` are used up.
     """
     if sum(core) < 2 * core_a_side:
         return None
@@ -231,7 +230,7 @@ def weakest_cut(
     steps *= len(core) <= robustness.MOST_EXACT_MEMBERS
     steps -= 2 * _steps_of(groups)
 
-    # No more reporters tie all core members than name one. Skip the counts at which all are merged.
+    # Skip the counts that merge all core members: never above the least-named one's reporters.
     degree = Counter[int]()
     for members, count in members_of.items():
         for member in members:
@@ -277,7 +276,7 @@ def parts_of_thin_clusters(
     evidence: pa.Table,
     decisions: Iterable[Row],
 ) -> dict[str, int]:
-    """Numbers, for each member of a thin cluster, the part in which its thin joins leave it.
+    """Numbers the part of each member of the thin clusters, after a cut at each thin join.
 
     Args:
         thin: The members on one side of the thin join, by thin cluster.
@@ -304,16 +303,16 @@ def parts_of_thin_clusters(
 def thin_join(
     cut: Cut | None, named: Sequence[int], core: Sequence[bool], same: Sequence[tuple[int, int]]
 ) -> Cut | None:
-    """Returns the join of a cluster that is thin and that nobody vouches for, if there is one.
+    """Returns a thin join of a cluster for which no analyst vouches, if there is one.
 
-    Where no cut of `weakest_cut` is that, one counts that leaves `PAIR_SIDE` core members a side,
-    if both sides have as many reporters as it takes to bear a join: two such rings are more than
-    a pair that a few records name. So does one that a single member makes, whoever names it.
+    If the weakest cut is not thin, a cut with `PAIR_SIDE` core members a side counts too, provided
+    that each side has `THIN_REPORTERS` reporters: a few records cannot make such a pair. A join
+    that a single member makes counts as well, whoever names it.
 
     Args:
-        cut: The weakest one of all, if any.
-        named: As of `weakest_cut`.
-        core: As of `weakest_cut`.
+        cut: The weakest cut of all, if any.
+        named: The masks for `weakest_cut`.
+        core: Whether each member is core.
         same: Pairs of members that an analyst says belong together.
     """
     if cut is not None and any(cut.side >> a & 1 != cut.side >> b & 1 for a, b in same):
@@ -324,20 +323,20 @@ def thin_join(
     if pair is not None and pair.thin and pair.of_side >= THIN_REPORTERS:
         return pair
     if not same and cut is not None and cut.reporters > _matrix(named, len(core)).sum(axis=0).max():
-        return None  # All who bear the cut of a member alone name it.
+        return None  # Every member has fewer reporters than the cut, so none makes the join.
     return _hinged_join(named, core, same)
 
 
 def _hinged_join(
     named: Sequence[int], core: Sequence[bool], same: Sequence[tuple[int, int]]
 ) -> Cut | None:
-    """Finds a join that one member alone makes, such as a mule's account that two rings share.
+    """Finds a join that a single member makes, such as a mule's account that two rings share.
 
-    Without it the cluster falls into sides with `CUT_SIDE` core members each. It is on the side
-    with more of them.
+    Without the member, the cluster falls into sides with `CUT_SIDE` core members each. The member
+    stays on the side with more core members.
     """
     rows = {*named, *(1 << a | 1 << b for a, b in same)}
-    # Members are nodes from 0 on, those who name them, and the pairs, nodes below 0.
+    # Nodes from 0 on are members. Nodes below 0 are reporters and pairs.
     graph = defaultdict[int, list[int]](list)
     for row, mask in enumerate(rows):
         for member in _bits(mask):
@@ -363,16 +362,17 @@ def _hinged_join(
 def thin_parts(
     named: Sequence[int], core: Sequence[bool], same: Sequence[tuple[int, int]] = (), side: int = 0
 ) -> list[int]:
-    """Numbers the parts that the thin joins of a cluster leave, by the part of each member.
+    """Cuts a cluster at its thin joins, and returns the number of each member's part.
 
-    A side of a thin join is parted again, until none is left: of two weak joins the one between
-    two rings need not be the weakest.
+    Each side is cut again until no thin join is left: the join between two rings need not be the
+    weakest.
 
     Args:
-        named: As of `weakest_cut`.
-        core: As of `weakest_cut`.
-        same: As of `thin_join`.
-        side: A side of a thin join that is known, if any: who bears it may be a burst, who are one.
+        named: The masks for `weakest_cut`.
+        core: Whether each member is core.
+        same: Pairs of members that an analyst says belong together.
+        side: A side of a known thin join, if any. `named` may not show that join, since it counts
+            each reporter of a burst.
     """
     every = (1 << len(core)) - 1
     whole = [half for half in (every & ~side, side) if half]
@@ -394,7 +394,7 @@ def thin_parts(
 
 
 def _ways_of_evidence(evidence: pa.Table, members: pa.Table) -> pa.Table:
-    """Converts EVIDENCE_MENTION rows, of whole groups, to INCIDENCE rows of MEMBER rows."""
+    """Converts EVIDENCE_MENTION rows of whole groups to the INCIDENCE rows of `members`."""
     member = pc.is_in(evidence["entity_id"], members["entity_id"])
     rows = evidence.filter(pc.and_(are_hard(evidence["role"]), member))
     smallest = [(name, "min") for name in ("reporter_key", "source_org", "observed_at")]
@@ -418,7 +418,7 @@ def _core_mask(core: Sequence[bool]) -> int:
 
 
 def _join(part: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[int]:
-    """Returns the part of each member, as a smaller member of it, once pairs of parts are one."""
+    """Joins the parts of each pair; returns each member's part, named by its smallest member."""
     into = {member: member for member in part}
 
     def root(member: int) -> int:
@@ -433,7 +433,7 @@ def _join(part: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[int]:
 
 
 def _matrix(named: Iterable[int], members: int) -> Array:
-    """Returns whom reporters name, of those who name several: reporters by members."""
+    """Returns a matrix, reporters by members, of the reporters who name several members."""
     size = (members + 7) // 8
     several = b"".join(mask.to_bytes(size, "little") for mask in named if mask & (mask - 1))
     bits = np.frombuffer(several, np.uint8).reshape(-1, size)
@@ -445,7 +445,7 @@ def _are_parted(members: Iterable[int], part: Sequence[int]) -> bool:
 
 
 def _between_parts(groups: Groups, part: Sequence[int]) -> Groups:
-    """Returns groups of parts in place of their members, without those of one part."""
+    """Replaces the members of groups by their parts; drops groups within one part."""
     merged = {member for member, place in enumerate(part) if place != member}
     between = Counter[frozenset[int]]()
     for members, count in groups.items():
@@ -460,16 +460,16 @@ def _between_parts(groups: Groups, part: Sequence[int]) -> Groups:
 def _ties(groups: Groups) -> list[_Tie]:
     """Returns pairs of members, each with a lower bound of the reporters of a cut between the two.
 
-    Members are taken one by one, always the one that most reporters name beside those taken. No cut
-    between it and the one taken before it has fewer reporters than these (maximum adjacency:
-    Nagamochi and Ibaraki 1992; where reporters name more than two, Klimmek and Wagner 1996).
+    Each step takes the member that most reporters name together with members already taken. Any
+    cut between it and the member taken before has at least as many reporters (maximum adjacency:
+    Nagamochi and Ibaraki 1992; for reporters who name more than two, Klimmek and Wagner 1996).
     """
     groups_of = defaultdict[int, list[frozenset[int]]](list)
     for group in groups:
         for member in group:
             groups_of[member].append(group)
     left, by = dict(groups), dict.fromkeys(sorted(groups_of), 0)
-    size = max(by, default=0) + 1  # in the queue, a member is itself less its reporters times this
+    size = max(by, default=0) + 1  # the queue holds member - reporters * size
     queue = [*by]
     ties, before = [], -1
     while queue:
@@ -494,14 +494,14 @@ def _ties(groups: Groups) -> list[_Tie]:
 def _merge_tied(
     groups: Groups, part: list[int], ties: Iterable[_Tie], least: int, steps: int
 ) -> tuple[list[int], Groups, int]:
-    """Merges parts that no cut of fewer than `least` reporters parts, as far as `_ties` finds.
+    """Merges parts that only `least` reporters or more can separate, as far as `_ties` finds them.
 
     Args:
         groups: The parts that reporters name.
         part: The part of each member.
         ties: The ties of `groups`.
-        least: The reporters of a tie that merges, at least.
-        steps: Those left. Without any, merging ends once few parts merge at a time.
+        least: The smallest number of reporters of a tie that merges.
+        steps: Steps left. Without any, merging ends once few parts merge at a time.
 
     Returns:
         The part of each member, the parts that reporters name, and the steps left.
@@ -518,32 +518,32 @@ def _merge_tied(
 
 
 def _tied(ties: Iterable[_Tie], least: int) -> list[tuple[int, int]]:
-    """Returns the pairs of ties of so many reporters, at least."""
+    """Returns the pairs whose ties have at least `least` reporters."""
     return [(a, b) for a, b, reporters in ties if reporters >= least]
 
 
 def _steps_of(groups: Groups) -> int:
-    """Returns the steps of `_ties`."""
+    """Returns how many steps `_ties` takes for groups."""
     return STEPS_A_ROW * sum(map(len, groups))
 
 
 def _weakest_small_side(matrix: Array, core: Sequence[int], size: int) -> tuple[int, int] | None:
-    """Returns the weakest side of `size` core members, where no other side can be as weak.
+    """Returns the weakest side of `size` core members if no larger side can be as weak.
 
-    Of the weakest cuts, take one whose side of fewer members has the fewest. If that has more than
-    `size` members, all but `size` of them can leave it, and the cut without each has more
-    reporters: more of its reporters name this side alone than name no other of this side. Whom a
-    member is named with bounds both, and so the number of members. By Fiedler (1973) a cut of s of
-    n members has at least e s (n - s) / n reporters, where e is the second eigenvalue of the
-    Laplacian of a graph in which each reporter ties the members so weakly that no cut is more.
+    Take the weakest cut with the smallest side. If that side has more than `size` members, each
+    of the extra members could leave it, and the cut would then have more reporters. So more of
+    such a member's reporters name it only within the side than name it only outside. The members
+    named with it bound both numbers, and with them the size of the side. By Fiedler (1973), a cut
+    of s of n members has at least e s (n - s) / n reporters. Here e is the second eigenvalue of
+    the Laplacian of a graph with weights so small that no cut of it outweighs the reporters.
 
     Args:
-        matrix: Whom reporters name, of whom each names several: reporters by members.
+        matrix: Reporters by members; each reporter names several.
         core: The core members.
-        size: The core members of a side.
+        size: Core members of a side.
 
     Returns:
-        The reporters of its cut and the side, or None where that is not proven.
+        The reporters of the cut and the side, or None if nothing is proven.
     """
     n, width, degree = matrix.shape[1], matrix.sum(axis=1), matrix.sum(axis=0)
     if degree.min() < FEWEST_FOR_PROOF:
@@ -565,7 +565,7 @@ def _weakest_small_side(matrix: Array, core: Sequence[int], size: int) -> tuple[
     larger = [s for s in range(size + 1, n // 2 + 1) if can_leave[s - 2] >= s - size]
     bound = expansion * larger[0] * (n - larger[0]) / n if larger else np.inf
 
-    # A bound for each side, from pairs alone: few sides must be counted.
+    # Pairs of members give each side a lower bound, so few sides must be counted in full.
     overlap = beside + pairs
     sides = np.array([*combinations(core, size)])
     near, far = np.triu_indices(size, 1)
@@ -582,7 +582,7 @@ def _weakest_small_side(matrix: Array, core: Sequence[int], size: int) -> tuple[
 def _weakest_of_all(
     times: Mapping[int, int], core: Sequence[bool], part: Sequence[int], size: int
 ) -> tuple[int, int] | None:
-    """Compares all cuts between parts; returns the reporters of the weakest and a side, if any."""
+    """Compares all cuts between parts; returns the reporters and a side of the weakest, if any."""
     sides = np.arange(1 << len(core) - 1)
     on_side = (sides[:, None] >> np.arange(len(core)) & 1).astype(bool)
     cores = on_side @ np.array(core, np.int64)
@@ -603,7 +603,7 @@ def _weakest_of_all(
 def _measured_cut(
     named: Sequence[int], core: Sequence[bool], reporters: int, side: int, exact: bool
 ) -> Cut:
-    """Returns a cut, by the side with fewer core members."""
+    """Makes a Cut from either side: picks the side with fewer core members."""
     halves = side, (1 << len(core)) - 1 & ~side
     core_members = _core_mask(core)
     fewer = min(halves, key=lambda half: ((half & core_members).bit_count(), half))
@@ -613,7 +613,7 @@ def _measured_cut(
 
 @dataclass
 class _Flow:
-    """Ways that share no reporter: the part by which each enters a reporter, and leaves it."""
+    """Ways that share no reporter: the parts through which each enters and leaves a reporter."""
 
     enters: dict[int, int] = field(default_factory=dict)
     leaves: dict[int, int] = field(default_factory=dict)
@@ -626,8 +626,8 @@ class _Flow:
 class _CutSearch:
     """The search for a cut between parts of one cluster.
 
-    A member stands for its part: masks are over these, and `whole` has the mask of all members of
-    each part. The best attested part, `root`, is never on the side that is sought.
+    A member stands for its part. Masks are over these members; `whole` has the mask of all members
+    of each part. The side that is searched for never holds the best-attested part, `root`.
     """
 
     def __init__(
@@ -665,7 +665,7 @@ class _CutSearch:
         return sum(self.whole[place] for place in _bits(side))
 
     def find(self, levels: Iterable[int]) -> int | None:
-        """Returns a side that the smallest number of reporters of `levels` cuts off, if any."""
+        """Returns a side that the fewest reporters cut off, trying each level; or None."""
         for level in levels:
             self.level = level
             self._spend(0)
@@ -698,9 +698,9 @@ class _CutSearch:
         return (self.members(side) & self.core).bit_count()
 
     def _side(self, flow: _Flow, sinks: int, reached: int) -> int | None:
-        """Returns the larger side of the sources that a flow leaves, else the smaller, if one does.
+        """Returns the larger source side of a flow, or else the smaller, with enough core members.
 
-        `reached` is the smaller one.
+        `reached` is the smaller side.
         """
         for side in (self.all & ~self._leads_to(flow, sinks), reached):
             if self.least <= self._core(side) <= self.total - self.least:
@@ -710,7 +710,10 @@ class _CutSearch:
     def _with_more(
         self, sources: int, sinks: int, flow: _Flow, near: Mapping[int, _Flow]
     ) -> int | None:
-        """Adds parts in `near` to sources of too few core members, then any to such sinks."""
+        """Adds parts to sources with too few core members, then to sinks; returns a side, if any.
+
+        Sources get parts in `near`, sinks any part.
+        """
         few = self._core(sources) < self.least
         if not few and self._core(sinks) >= self.least:
             return None
@@ -721,7 +724,7 @@ class _CutSearch:
             if (sources | sinks) >> place & 1 or more in self.tried:
                 continue
             if few and flow.enters.keys().isdisjoint(near[place].enters):
-                # Their flow is the sum. So is that of a third one, or it shares with one of them.
+                # The joint flow is the sum of both. A third source adds at least the smallest.
                 third = smallest if self._core(more[0]) < self.least else 0
                 if flow.count + near[place].count + third > self.level:
                     continue
@@ -736,11 +739,11 @@ class _CutSearch:
         return None
 
     def _raise(self, flow: _Flow, sources: int, sinks: int) -> int:
-        """Raises a flow until it is above `level`, or the largest; returns what it leaves reached.
+        """Raises a flow until it is above `level` or largest; returns the parts still reached.
 
-        Each step finds a shortest way on which the flow can grow (Edmonds and Karp 1972): into a
-        reporter by any part that is named and out by any other, back where the flow came in, or
-        on from where it went out.
+        Each step finds a shortest way on which the flow can grow (Edmonds and Karp 1972). A way
+        enters a free reporter at any part that the reporter names and leaves at any other. At a
+        used reporter it returns to the entry, or goes on from the exit.
         """
         named, enters, reporters_of = self.named, flow.enters, self.reporters_of
         while flow.count <= self.level:
@@ -776,7 +779,7 @@ class _CutSearch:
         return 0
 
     def _turn(self, flow: _Flow, came: Mapping[int, tuple[int, int]], goal: int) -> None:
-        """Sends one more along the way that ends at `goal`."""
+        """Adds the way that ends at `goal` to the flow."""
         way = []
         while goal in came:
             place, reporter = came[goal]

@@ -1,9 +1,8 @@
 """The status of each identifier over all records that name it, and its mentions with that status.
 
-Mentions stay with their records: only their sums (`activity`) travel to the owner of an identifier,
-and its status travels back to each partition of the records. So a number that ten million calls
-name takes a row for each of its reporters and days, not one for each call. Long, since status,
-epochs and withheld ids of an identifier come from one pass over these sums.
+Mentions stay with their records. Only their sums (`activity`) travel to the partition of an
+identifier, and its status travels back to each partition of the records. So a number in ten
+million calls takes a row for each of its reporters and days, not for each call.
 """
 
 from __future__ import annotations
@@ -115,11 +114,11 @@ ENTITY_STATUS = pa.schema(
 )
 """The status of one epoch of an identifier, for one partition (`share`) of the records.
 
-`entity_id` is the bare one; `begins` is the day from which it is in that epoch, null for the first
-row of it. An epoch has several rows where one of a single reporter interrupts it. `shown_as` is the
-withheld id of one that is contested, or that nobody says whose it is; `called` tells that what is
-carried in links is a callback (`ownership.call_carried`). `depth` tells where links to a shared
-domain name its tenants (`shared_hosts.SharedHosts`), null for any other identifier.
+`entity_id` has no epoch. `begins` is the first day of the epoch, null for the first row of an
+identifier. An epoch has several rows if another, of a single reporter, interrupts it. `shown_as`
+is the withheld id of a contested or unclaimed identifier. `called` says that its digits in links
+count as a callback (`ownership.call_carried`). `depth` says where links to a shared domain name
+its tenants (`shared_hosts.SharedHosts`), null for any other identifier.
 """
 
 WITHHELD = pa.schema(
@@ -132,30 +131,30 @@ WITHHELD = pa.schema(
         "end": SMALL_INTEGER,
     }
 )
-"""An identifier that is shown under a withheld id and a record that names it, to be masked there.
+"""An identifier with a withheld id and a record that names it, so that the record is masked.
 
-`start` and `end` are code points of the narrative, null where another field names it: what is
-spelled out or obfuscated there is recognized by its place alone.
+`start` and `end` count code points of the narrative, and are null for any other field: only its
+place tells where a narrative spells out or obfuscates an identifier.
 """
 
 NO_LIFETIMES: epochs.Lifetimes = {}
-"""Lifetimes for which no identifier ever lapses."""
+"""Lifetimes under which no identifier ever lapses."""
 
 REPORTER_COUNTS = {"held": "reporters", "reported": "reported_by"}
-"""Columns of ACTIVITY that count records, and the counts of reporters of these."""
+"""Columns of ACTIVITY that count records, and for each the column that counts their reporters."""
 
 CLASSIFIED_ENTITIES, WITHHELD_ROWS, ACTIVITIES = "found_entities", "hidden", "activities"
 
 _PLACED = ("source_org", "record_kind", "record_id", "observed_at")
-"""Columns of a record by which the status of its mentions is found, and what to withhold in it."""
+"""Columns of a record that locate the status of its mentions and the text to withhold."""
 
 _COUNTED = (*_PLACED, "group_id", "victim_key", "reporter_key")
-"""Columns of a record by which its mentions are added up."""
+"""Columns of a record that the sums of its mentions need."""
 
 REGISTER_ROWS, CONTESTED_ROWS, COUNTERS = "register", "contested_ids", "counters"
 
 _OF_IDENTIFIERS = (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS)
-"""Outputs beside statuses of what determines these."""
+"""Outputs of the step `Status`, apart from the statuses."""
 
 GROUP_KEY = ("group_id",)
 
@@ -165,7 +164,7 @@ _TEXTS = ("raw", "also_read_as", "extension")
 
 @dataclass(frozen=True)
 class RegisterUse:
-    """The victim register that evidence is classified by: its key, and one VictimRegister."""
+    """The victim register to classify evidence by: its key, and one VictimRegister."""
 
     key: RegisterKey
     known: AsSingleton
@@ -194,17 +193,17 @@ def determine_status(
 ) -> Statuses:
     """Finds the status of each identifier from ACTIVITY rows of whole entities.
 
-    See `transforms.graph.ownership` for who comes first. A status that is the victim's or contested
-    holds for all epochs of an identifier, unless analysts decided on one of them; the epochs of the
-    rest are separated by `lives`. An entry of the register counts as if as many reporters said it
-    today.
+    `transforms.graph.ownership` says whose claim comes first. The status victim_side or contested
+    holds for all epochs of an identifier, unless analysts decided on an epoch. `lives` separates
+    the epochs of all other identifiers. An entry of the register counts as if as many reporters
+    said it today.
 
     Args:
         activity: ACTIVITY rows.
         known: The known-legitimate list.
-        lives: From which gaps on an identifier may have another holder.
+        lives: The gaps after which an identifier may have another holder.
         registered: REGISTERED rows of these identifiers.
-        before: CONTESTED_BEFORE rows of these.
+        before: CONTESTED_BEFORE rows of these identifiers.
         previous: PREVIOUS rows, whose epochs keep their numbers.
         claims: CLAIM rows of these identifiers.
         decided: The decisions. Earlier runs showed the members that they are bound to.
@@ -270,7 +269,7 @@ def determine_status(
 
 
 def _decided_to_be_whole(decided: DecisionsInForce, settled: ownership.Settled) -> set[str]:
-    """Returns the bare ids that have one holder, whoever that is, by the word of an analyst."""
+    """Returns the bare ids that have a single holder, according to an analyst's decision."""
     linked = (each for row in decided.of(DecisionKind.MUST_LINK) for each in row.entities)
     return {*settled.held, *settled.victims, *map(without_epoch, linked)}
 
@@ -281,9 +280,9 @@ def _split_by_epoch(
     verdicts: list[ownership.Verdict],
     starts: epochs.EpochStarts,
 ) -> tuple[pa.Table, list[ownership.Verdict]]:
-    """Replaces the sums and the status of identifiers by those of each of their epochs.
+    """Replaces the sums and status of each identifier by sums and a status for each epoch.
 
-    Who names an identifier, calls it a victim's or showed it before counts for each epoch of it.
+    Reporters who name an identifier, call it a victim's or showed it before count for all epochs.
     """
     bare = counted["entity_id"]
     places = pc.index_in(starts.ids, bare).to_pylist()
@@ -312,10 +311,10 @@ def _statuses(verdicts: Sequence[ownership.Verdict]) -> pa.Array:
 
 
 def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Adds ENTITY_STATUS rows to the mentions they are on: with `status`, and as WITHHELD rows.
+    """Adds `status` to mentions by ENTITY_STATUS rows; also returns WITHHELD rows.
 
-    What has a withheld id has that there, and no text. Mentions that call an identifier a
-    victim's are no evidence of its use, and left out.
+    A withheld identifier keeps only its withheld id, and no text. Mentions that call an identifier
+    a victim's are no evidence that a suspect uses it, and are left out.
 
     Raises:
         ValueError: if an identifier has no status.
@@ -351,15 +350,16 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
 
 @dataclass(eq=False)
 class ClassifyEvidence(beam.PTransform):
-    """Classifies a dict of EVIDENCE, CLAIM, CONTESTED_BEFORE, GONE and PREVIOUS batches.
+    """Classifies evidence by the status of the identifiers that it names.
 
-    Their names are `evidence`, `claims`, `before`, `gone` and `previous`.
+    Input: a dict of batches: `evidence` (EVIDENCE), `claims` (CLAIM), `before` (CONTESTED_BEFORE),
+    `gone` (GONE) and `previous` (PREVIOUS).
 
     Output: a dict of MAIN (CLASSIFIED), CLASSIFIED_ENTITIES, WITHHELD_ROWS (WITHHELD),
     CONTESTED_ROWS (CONTESTED), REGISTER_ROWS (REGISTER_CHANGE; none without a register) and
-    COUNTERS. Every batch of MAIN is of whole groups: all evidence of the records that are one piece
-    of it. `decided` is the one DecisionsInForce, which says what is legitimate and who holds what.
-    `place` returns the partition of groups, which a hash gives without it.
+    COUNTERS. Each batch of MAIN holds whole groups: all evidence of records that are one piece of
+    evidence. `decided` is a DecisionsInForce: known-legitimate identifiers, and holders. `place`
+    returns the partition of groups; without it, a hash does.
     """
 
     known: KnownLegitimate
@@ -484,19 +484,19 @@ def _determine_status(
 def victims_and_others(
     statuses: Statuses, registered: pa.Table, decided: DecisionsInForce = NO_DECISIONS
 ) -> tuple[pa.Table, list[str]]:
-    """Tells what the register keeps and what leaves it, by the status of whole entities.
+    """Returns the entities that the register keeps, and those that leave it, by their status.
 
-    What is contested leaves: who calls it a victim's is in the records. Where only the register
+    A contested identifier leaves if records of this run call it a victim's. If only the register
     does, the entry stays, or the next run without these records would name a victim.
 
     Args:
-        statuses: What was found of them.
-        registered: REGISTERED rows: those that are in the register of earlier runs.
+        statuses: The statuses of whole entities.
+        registered: REGISTERED rows: the entries of earlier runs.
         decided: The decisions.
 
     Returns:
-        Those that are a victim's by these records or by decision (`entity_id`, `own_by`), and the
-        bare ids of those whose entry ends.
+        Victims' identifiers by these records or by decision (`entity_id`, `own_by`), and the bare
+        ids whose entry ends.
     """
     of_status = statuses.statuses["status"]
     victims, *used = (
@@ -521,19 +521,19 @@ def victims_and_others(
 def end_entries_of_suspects(
     decided: DecisionsInForce, key: RegisterKey
 ) -> Iterator[pa.RecordBatch]:
-    """Yields the ends (REGISTER_CHANGE) of the entries that analysts decided to be a suspect's."""
+    """Yields REGISTER_CHANGE rows that end the entries which analysts decided are a suspect's."""
     yield from batches_of(entries_that_leave(decided.protected(DecisionKind.SUSPECT_HELD), key))
 
 
 def with_decided_number(ids: pa.Array, settled: ownership.Settled, but: pa.Table) -> pa.Table:
-    """Finds the addresses and names with a number in them that is decided to be a victim's.
+    """Finds addresses and names that contain a number which analysts decided is a victim's.
 
-    The decision is a claim on these, of one, as that of a record would be.
+    The decision counts as a claim of one reporter on each of them.
 
     Args:
         ids: Bare ids.
-        settled: What analysts decided.
-        but: REGISTERED rows, of which none is found again.
+        settled: The holders that analysts decided on.
+        but: REGISTERED rows to leave out.
 
     Returns:
         REGISTERED rows.
@@ -559,11 +559,11 @@ def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
 
 
 def _sum_by_entity(activity: pa.Table) -> pa.Table:
-    """Returns sums and extremes of each entity, in columns of the names of ACTIVITY.
+    """Returns sums and extremes of each entity, in columns named as in ACTIVITY.
 
-    `reporters` and `reported_by` count the reporters who show it in a hard role, and in no copied
-    list; `shown` the records that do: none of those who call it a victim's own. A role counts the
-    reporters who give it: no number of records of one of them decides.
+    `reporters` counts the reporters who show it in a hard role, `reported_by` those who do so
+    outside a copied list, `shown` their records. Reporters who call it a victim's own do not count.
+    A role counts reporters, not records, so nobody decides it by filing often.
     """
     smallest = ("kind", "first_seen", "first_held", "place", "region", "line_type")
     of_others = pc.invert(activity["of_owner"])
@@ -598,7 +598,7 @@ def _status_by_share(
 ) -> pa.Table:
     """Returns ENTITY_STATUS rows for all partitions of the records that name an entity.
 
-    `columns` are `status`, `shown_as` and `called` of the entities.
+    `columns` are `status`, `shown_as`, `called` and `depth` of the entities.
     """
     wanted = aggregate(activity, ["entity_id", "share"])
     every = pc.unique(wanted["entity_id"])
@@ -625,7 +625,7 @@ def _entities(
     hidden: pa.Array,
     platforms: Mapping[str, str],
 ) -> pa.Table:
-    """Converts sums to CLASSIFIED_ENTITY rows; what is hidden gets a withheld id and no value.
+    """Converts sums to CLASSIFIED_ENTITY rows; a hidden entity gets a withheld id and no value.
 
     `platforms` has the shared domain of each tenant, by bare ids.
     """
@@ -677,9 +677,9 @@ def _place_ids(kinds: pa.Array, places: pa.Array) -> pa.Array:
 
 
 def _contested(entities: pa.Table, counted: pa.Table, contested: pa.Array) -> pa.Table:
-    """Converts CLASSIFIED_ENTITY rows of a mask to CONTESTED rows.
+    """Converts the CLASSIFIED_ENTITY rows of a mask to CONTESTED rows.
 
-    What an earlier run withheld has no value here.
+    An identifier that an earlier run withheld gets no row: its value is not known here.
     """
     known_as = without_epochs(entities["known_as"])
     columns = {
@@ -695,7 +695,7 @@ def _contested(entities: pa.Table, counted: pa.Table, contested: pa.Array) -> pa
 
 
 def _withheld(own: pa.Table) -> pa.Table:
-    """Converts evidence of hidden identifiers to WITHHELD rows, each once, without epochs."""
+    """Converts evidence of hidden identifiers to distinct WITHHELD rows without epochs."""
     own = with_column(own, "entity_id", without_epochs(own["entity_id"]))
     narrative = pc.fill_null(pc.equal(own["field"], NARRATIVE), False)
     for name in ("start", "end"):
@@ -705,7 +705,7 @@ def _withheld(own: pa.Table) -> pa.Table:
 
 
 def _under_shown_ids(classified: pa.Table, shown_as: pa.Array) -> pa.Table:
-    """Returns CLASSIFIED rows in which what has a withheld id shows nothing else."""
+    """Gives hidden mentions their withheld id, and blanks their texts."""
     hidden = pc.is_valid(shown_as)
     classified = with_column(
         classified, "entity_id", pc.coalesce(shown_as, classified["entity_id"].combine_chunks())

@@ -1,9 +1,8 @@
-"""The bipartite graph that clustering works on, and what it gives: ties, and whom entities reached.
+"""The bipartite graph that clustering works on, the ties in it, and the victims that it reached.
 
-Rows come from the evidence of whole groups, one group being one piece of evidence. An incidence is
-an infrastructure entity that such a piece shows in a hard role; the pieces that name two entities
-tie them. Beside it, victim reach counts where an entity's victims live and whether a call record
-confirms that it was called.
+A group of records is one piece of evidence. An incidence is an infrastructure entity that a group
+shows in a hard role. A group that names two entities ties them. Victim reach counts the countries
+of an entity's victims, and whether a call record confirms a call.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ from transforms.values import NO_CROWDS, OFFERED_CALLED, UNNAMED, Crowds, is_pse
 MICROSECONDS_A_DAY = 86_400_000_000
 
 IN_GRAPH = pa.array([Status.INFRASTRUCTURE, Status.CONTESTED])
-"""Statuses of what is linked and clustered."""
+"""Statuses of entities that are linked and clustered."""
 
 INCIDENCE = pa.schema(
     {
@@ -57,12 +56,12 @@ INCIDENCE = pa.schema(
 )
 """An entity that a piece of evidence shows in a hard role; all ids are 63-bit hashes.
 
-`copied` is that of the organisation and the text (`copied_texts`) of a complaint with a pseudonym
-and without a loss or a call, `copied_at` when it was filed; both are null for any other.
+`copied` hashes the organisation and text (`copied_texts`) of a complaint that has a pseudonym but
+no loss and no call. `copied_at` is the time of filing. Both are null for any other evidence.
 """
 
 COPY = pa.schema({"group_id": TEXT, "text": TEXT, "filed_at": TIMESTAMP})
-"""A complaint that could be a copy."""
+"""A complaint whose text could be copied from another."""
 
 NO_COPIES = COPY.empty_table()
 
@@ -70,24 +69,23 @@ WORDLESS = "wordless"
 """The text of all narratives that are too short to be anyone's own."""
 
 BURST_HOURS = 6
-"""Hours within which reporters of one organisation with one text count as one."""
+"""Hours within which an organisation's reporters who send the same text count as one."""
 
 BURST_SPAN = BURST_HOURS * 3_600_000_000
-"""The same in microseconds."""
+"""`BURST_HOURS` in microseconds."""
 
 BRIEF_HOURS = 24
-"""Hours in which most of a cluster's reporters came first, who then count as one unreviewed."""
+"""Reporters who first came within so many hours count as one, unless reviewed, if they are most."""
 
 BRIEF_SPAN = BRIEF_HOURS * 3_600_000_000
-"""The same in microseconds."""
+"""`BRIEF_HOURS` in microseconds."""
 
 VICTIM_REACH = pa.schema(
     {"node": INTEGER, "reporter": INTEGER, "country": INTEGER, "call_confirmed": FLAG}
 )
-"""A reporter who shows an entity in a hard role, by partition of the records; 63-bit hashes.
+"""A reporter who shows an entity in a hard role in one partition of the records; 63-bit hashes.
 
-`country` is the victim's, null where it is not known; `call_confirmed` tells whether one of the
-records is a call of it.
+`country` is the victim's, null if unknown. `call_confirmed` says whether a record is a call.
 """
 
 
@@ -96,7 +94,7 @@ class Incidence:
     """Pieces of evidence and the nodes they name; each (group, node) once, sorted by both.
 
     `reporter` and `day` are per group: its reporter as a number, and its time in days since 1970.
-    `people` is per reporter how many it stands for, or None where each is one.
+    `people` is how many people each reporter stands for, or None if each is one person.
     """
 
     group: Array
@@ -117,21 +115,21 @@ class Incidence:
         return np.unique(self.day, return_inverse=True)[1]
 
     def count(self, number: Array, reporter: Array, numbers: int) -> Array:
-        """Counts the people that reporters, each given once a number, stand for, by number."""
+        """Counts, by number, the people behind reporters; (number, reporter) pairs are distinct."""
         if self.people is None:
             return np.bincount(number, minlength=numbers)
         return sum_by_group(number, self.people[reporter], numbers)
 
     def worth(self) -> Array:
-        """Returns the records' worth of each group: those of one person add up to one.
+        """Returns the weight of each group in records' worth; a person's groups add up to one.
 
-        One person can name anything beside anything, any number of times.
+        One person can name any identifiers together, any number of times.
         """
         people = 1 if self.people is None else self.people[self.reporter]
         return people / np.bincount(self.reporter, minlength=1)[self.reporter]
 
     def without(self, gone: Array) -> Incidence:
-        """Returns the evidence without the nodes of a mask, nor groups that then name one node."""
+        """Drops the nodes of a mask, and the groups that then name a single node."""
         kept = ~gone[self.node]
         group, node = self.group[kept], self.node[kept]
         sizes = np.bincount(group, minlength=len(self.reporter))
@@ -143,10 +141,9 @@ class Incidence:
 class Ties:
     """Ties between clusters or nodes: pairs a < b, in sorted order.
 
-    `weight` is in records' worth: a record that names k clusters gives each pair of them 1/(k-1),
-    and of a reporter with n records one n-th of that. `reporters` counts the reporters of these
-    records. `independent` is the weight that is left without the one member that most of the tie
-    depends on.
+    `weight` is in records' worth: a record that names k clusters gives each pair 1/(k-1), divided
+    by the number of its reporter's records. `reporters` counts the reporters of these records.
+    `independent` is the weight left without the single member on which most of the tie depends.
     """
 
     a: Array
@@ -156,7 +153,7 @@ class Ties:
     independent: Array
 
     def where(self, kept: Array) -> Ties:
-        """Returns the ties of a mask."""
+        """Selects the ties of a mask."""
         return Ties(*(column[kept] for column in vars(self).values()))
 
 
@@ -171,9 +168,9 @@ def are_suppliers(kinds: Column) -> Column:
 
 
 def hard_evidence(evidence: pa.Table) -> pa.Table:
-    """Converts mentions of CLASSIFIED, of whole groups, to a row of each group and what it shows.
+    """Returns a row for each group and each infrastructure entity that it shows in a hard role.
 
-    That is the infrastructure, contested or not, that it shows in a hard role.
+    `evidence` are mentions of CLASSIFIED of whole groups. Contested entities are included.
     """
     in_graph = pc.is_in(evidence["status"], IN_GRAPH)
     rows = evidence.filter(pc.and_(in_graph, are_hard(evidence["role"])))
@@ -187,26 +184,26 @@ def hard_evidence(evidence: pa.Table) -> pa.Table:
 
 
 def script_texts(evidence: pa.Table) -> pa.Table:
-    """Selects the mentions of scripts, with a `text` that copies of one narrative share."""
+    """Selects the mentions of scripts, and adds a `text` that copies of a narrative share."""
     rows = evidence.filter(pc.equal(evidence["kind"], EntityKind.SCRIPT))
     return rows.append_column("text", shared_text(rows["entity_id"], rows["how"]))
 
 
 def shared_text(scripts: pa.ChunkedArray, how: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns the text that copies of one narrative share, of the mentions of `scripts`.
+    """Returns for each mention of a script the text that copies of its narrative share.
 
-    That is the script where the narrative says no more than scripts do, else the script with its
-    place: who quotes it in words of their own has it in a place of their own.
+    This is the script if the narrative is only the script. Otherwise it is the script with its
+    place, which differs between people who quote it in their own words.
     """
     placed = pc.binary_join_element_wise(scripts, how, "|")
     return pc.if_else(pc.equal(how, WHOLE_TEXT), scripts, placed)
 
 
 def copied_texts(evidence: pa.Table) -> pa.Table:
-    """Returns COPY rows of complaints with a script or few words, without a call and a loss.
+    """Returns COPY rows of complaints with a script or few words, but no call and no loss.
 
-    `evidence` are mentions of CLASSIFIED, of whole groups; `text` is that of `script_texts`, or
-    `WORDLESS`, and the organisation.
+    `evidence` are mentions of CLASSIFIED of whole groups. `text` is the organisation with the text
+    of `script_texts`, or with `WORDLESS`.
     """
     few = evidence.filter(evidence["wordless"])
     few = few.append_column("text", pa.repeat(WORDLESS, few.num_rows))
@@ -215,7 +212,7 @@ def copied_texts(evidence: pa.Table) -> pa.Table:
     rows = rows.filter(pc.is_valid(rows["text"]))
     text = pc.binary_join_element_wise(rows["source_org"], rows["text"], "|")
     texts = aggregate(with_column(rows, "text", text), "group_id", [("text", "min")])
-    # A script's mention stands in a row of its own, without what the complaint's has.
+    # The mention of a script has a row of its own, which lacks `filed_at`.
     filed = aggregate(evidence, "group_id", [("filed_at", "min"), ("observed_at", "min")])
     filed = with_column(filed, "filed_at", pc.coalesce(filed["filed_at"], filed["observed_at"]))
     filed_at = column_of_keys(texts["group_id"], filed, "group_id", "filed_at")
@@ -226,14 +223,14 @@ def copied_texts(evidence: pa.Table) -> pa.Table:
 
 
 def has_loss(amounts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns whether each states a loss of anything."""
+    """Masks the amounts above zero."""
     return pc.fill_null(pc.greater(amounts, 0), False)
 
 
 def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa.Table:
     """Converts `hard_evidence` and `copied_texts` to INCIDENCE rows.
 
-    They are of the groups that name two to `widest` entities.
+    Only groups that name two to `widest` entities count.
     """
     smallest = [(name, "min") for name in ("reporter_key", "source_org", "observed_at")]
     sizes = aggregate(shown, "group_id", [([], "count_all"), *smallest])
@@ -259,23 +256,24 @@ def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa
 def group_reporters(groups: pa.Table) -> pa.ChunkedArray:
     """Returns the key of each group's reporter, from its smallest `reporter_key` and `source_org`.
 
-    A group without any is a call whose complaint was not read: all such of an organisation are one.
+    A group without a reporter is a call whose complaint was not read. All such calls of an
+    organisation count as one reporter.
     """
     unnamed = pc.binary_join_element_wise(groups["source_org"], UNNAMED, "|")
     return pc.coalesce(groups["reporter_key"], unnamed)
 
 
 def bound_bursts(named: pa.Table) -> tuple[pa.Table, Array]:
-    """Gives the copies of a text that one organisation gets within hours to few reporters.
+    """Bounds the reporters who send copies of a text to one organisation.
 
-    However many pseudonyms send one text, they are as many reporters as spans of `BURST_HOURS` hold
-    it (`first_of_spans`), whatever else they send.
+    However many pseudonyms send a text, they count as one reporter for each span of `BURST_HOURS`
+    with copies of it (`first_of_spans`), whatever else they send.
 
     Args:
         named: INCIDENCE rows of whole groups.
 
     Returns:
-        The rows with these reporters, and a mask of those that have another than before.
+        The rows with the new reporters, and a mask of the rows whose reporter changed.
     """
     rows = np.flatnonzero(true_mask(pc.is_valid(named["copied"])))
     names = ("copied", "copied_at", "reporter")
@@ -290,15 +288,15 @@ def bound_bursts(named: pa.Table) -> tuple[pa.Table, Array]:
 
 
 def first_of_spans(copies: Iterable[tuple[Any, int, Any]]) -> dict[tuple[Any, Any], Any]:
-    """Returns the reporter that each one who sent a copy counts as, by text and reporter.
+    """Returns, by text and reporter, the reporter that a sender of copies counts as.
 
-    The copies of a text fall into spans of `BURST_HOURS`, each from the first copy that is in none
-    before it. Of each span one counts, the first who does not yet, and the others as that one. So
-    their number is at most that of the fewest spans that hold all copies, and no copy that somebody
-    adds lowers what others count who sent one each.
+    The copies of a text fall into spans of `BURST_HOURS`. Each span starts at the first copy after
+    the span before. In each span, the first sender who does not count yet counts, and stands for
+    the others. So the senders count at most as many as the spans. An added copy never lowers the
+    count of senders of one copy each.
 
     Args:
-        copies: Text, time in microseconds and reporter of each.
+        copies: Text, time in microseconds and reporter of each copy.
     """
     return {
         (text, who): first
@@ -308,7 +306,7 @@ def first_of_spans(copies: Iterable[tuple[Any, int, Any]]) -> dict[tuple[Any, An
 
 
 def spans_of_copies(copies: Iterable[tuple[Any, int, Any]]) -> dict[Any, list[list[Any]]]:
-    """Returns the reporters of each span of `BURST_HOURS`, by text, of copies as there."""
+    """Returns the reporters of each span, by text, of the copies that `first_of_spans` takes."""
     spans: dict[Any, list[list[Any]]] = {}
     begun: dict[Any, int] = {}
     for text, time, who in sorted(set(copies)):
@@ -320,7 +318,7 @@ def spans_of_copies(copies: Iterable[tuple[Any, int, Any]]) -> dict[Any, list[li
 
 
 def first_of_each(spans: Iterable[Sequence[Any]]) -> dict[Any, Any]:
-    """Returns the reporter that each one counts as where at most one of each span does."""
+    """Returns the reporter that each reporter counts as, with at most one new for each span."""
     counted_as: dict[Any, Any] = {}
     for span in spans:
         first = next((who for who in span if counted_as.get(who) != who), span[0])
@@ -333,11 +331,13 @@ def first_of_each(spans: Iterable[Sequence[Any]]) -> dict[Any, Any]:
 def most_at_first(
     came: Iterable[tuple[int, int]], alike: Mapping[int, int], span: int
 ) -> list[int]:
-    """Returns the most reporters whose first complaints came within a span, the earliest such.
+    """Returns the largest set of reporters whose first complaints came within a span.
+
+    Among equally large sets, the earliest is taken.
 
     Args:
         came: Time and reporter of each complaint, the earliest first.
-        alike: Reporters who count as one with others, with the one who counts.
+        alike: For reporters who count as one, the reporter who counts.
         span: The span, in the unit of the times.
     """
     first: dict[int, int] = {}
@@ -352,7 +352,7 @@ def most_at_first(
 
 
 def rows_of_nodes(rows: pa.Table, node: Array, wanted: Any) -> tuple[pa.Table, Array]:
-    """Returns the rows of a mask that are about sorted hashes, and the place of each in these."""
+    """Returns the rows of a mask whose node is in `node` (sorted), and each row's place in it."""
     rows = rows.filter(wanted)
     place, known = sorted_lookup(node, rows["node"].to_numpy())
     return rows.filter(known), place[known]
@@ -361,7 +361,7 @@ def rows_of_nodes(rows: pa.Table, node: Array, wanted: Any) -> tuple[pa.Table, A
 def incidence_from_rows(rows: pa.Table, node: Array, crowds: Crowds = NO_CROWDS) -> Incidence:
     """Converts INCIDENCE rows to an `Incidence` over the sorted hashes `node`; drops others.
 
-    Crowds count as many people as they bear, and are left out where they bear none.
+    A crowd counts as many people as bear its ties, and is left out if nobody does.
     """
     rows, place = rows_of_nodes(rows, node, crowds.bearing_of(rows["reporter"].to_numpy()) > 0)
     _, first, group = np.unique(rows["group"].to_numpy(), return_index=True, return_inverse=True)
@@ -375,8 +375,8 @@ def incidence_from_rows(rows: pa.Table, node: Array, crowds: Crowds = NO_CROWDS)
 def cluster_ties(evidence: Incidence, label: Array) -> Ties:
     """Sums the ties between the clusters of a labelling of the nodes.
 
-    All records of a reporter together are worth one, and of them only the one of the largest share
-    counts for a pair.
+    All records of a reporter together are worth one. For each pair, only the reporter's record
+    with the largest share counts.
     """
     group, cluster, sole = group_clusters(evidence, label)
     starts = group_starts(group)
@@ -384,7 +384,7 @@ def cluster_ties(evidence: Incidence, label: Array) -> Ties:
     first, second, number = pairs_within_groups(starts, sizes)
     share = link_weights.pair_weight(sizes, evidence.worth()[group[starts]])[number]
     a, b, reporter = cluster[first], cluster[second], evidence.reporter[group[first]]
-    # Pairs of smaller groups, whose share is larger, come first: of a reporter these are kept.
+    # Pairs of smaller groups have larger shares and come first: each reporter's first pair is kept.
     order = stable_order(a * (len(label) + 1) + b, reporter)
     once = order[group_starts(a[order], b[order], reporter[order])]
     new = group_changes(a[once], b[once])
@@ -400,7 +400,7 @@ def cluster_ties(evidence: Incidence, label: Array) -> Ties:
 
 
 def sum_by_pair(first: Array, second: Array, weight: Array) -> tuple[Array, Array, Array]:
-    """Adds up the weight of equal pairs: returns each pair once, sorted, and its weight."""
+    """Adds up the weights of equal pairs; returns each pair once, sorted, with its weight."""
     order = stable_order(first, second)
     first, second = first[order], second[order]
     changes = group_changes(first, second)
@@ -412,11 +412,11 @@ def group_clusters(evidence: Incidence, label: Array) -> tuple[Array, Array, Arr
     """Lists the clusters that each group names.
 
     Returns:
-        Groups and clusters, each combination once, sorted; and the one member of the cluster that
-        the group names, -1 where it names several or the cluster has no other.
+        Groups and clusters, each combination once, sorted; and the only member of the cluster that
+        the group names. It is -1 if the group names several, or the cluster has a single member.
     """
     cluster = label[evidence.node]
-    # Groups are in order already, and so are the nodes of each.
+    # The groups are sorted already, and the nodes of each group too.
     key = evidence.group * (int(cluster.max(initial=0)) + 1) + cluster
     order = stable_order(key)
     group, cluster, node = evidence.group[order], cluster[order], evidence.node[order]
@@ -441,7 +441,7 @@ def victim_reach(shown: pa.Table) -> pa.Table:
 def countries_by_node(rows: pa.Table, node: Array) -> csr_array:
     """Counts the reporters of VICTIM_REACH rows by sorted hash `node` and country.
 
-    A reporter counts once for a node, in the country of the smallest hash; other nodes are dropped.
+    A reporter counts once a node, in the country with the smallest hash. Other nodes are dropped.
     """
     rows, place = rows_of_nodes(rows, node, pc.is_valid(rows["country"]))
     reporter, country = rows["reporter"].to_numpy(), rows["country"].to_numpy()
@@ -453,17 +453,17 @@ def countries_by_node(rows: pa.Table, node: Array) -> csr_array:
 
 
 def call_confirmed_by_node(rows: pa.Table, node: Array) -> Array:
-    """Masks the sorted hashes `node` that a call record of VICTIM_REACH rows confirms."""
+    """Masks the sorted hashes `node` for which VICTIM_REACH rows confirm a call."""
     confirmed = np.zeros(len(node), bool)
     confirmed[rows_of_nodes(rows, node, rows["call_confirmed"])[1]] = True
     return confirmed
 
 
 def component_counters(named: pa.Table) -> Iterator[CounterValue]:
-    """Counts the entities of INCIDENCE rows, their components, and the entities of the largest one.
+    """Counts the entities of INCIDENCE rows, their components, and the largest component's entities.
 
-    A run raises an alarm by the last: how much was connected before any tie was doubted. 4 to 7 %
-    of the links in complaints mislead, which joins nine tenths of everything into one component.
+    A run raises an alarm by the size of the largest component, before any tie is doubted. 4 to 7 %
+    of the links in complaints mislead, which joins nine tenths of all entities into one component.
     """
     if not named.num_rows:
         return

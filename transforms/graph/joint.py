@@ -1,14 +1,13 @@
 """Joint clustering: one organisation's run and the offers it accepted, as one body of evidence.
 
-The evidence of a finished run is rebuilt from its tables (`evidence_from_tables`), and an offer's
-counts become pieces of evidence (`evidence_of_offer`). Each report that an offer counts is one
-person's, a victim of its own. People who report the same in one week are one piece of evidence and
-one reporter, who counts as so many (`crowds_of_offers`): what an offer costs its reader is bounded
-by its bytes, not by what it claims. Nothing is made up: what a count does not state (day, country,
-loss, words, who it was) stays unknown, and where one person reported more than once the offer has
-counted them once already.
+`evidence_from_tables` rebuilds the evidence of a finished run from its tables.
+`evidence_of_offer` turns an offer's counts into pieces of evidence. Each report that an offer
+counts comes from a different person. People who report the same identifiers in one week become one
+piece of evidence and one reporter, who stands for all of them (`crowds_of_offers`). So an offer
+costs its reader by its bytes, not by the numbers that it claims. Nothing is made up: facts that a
+count does not state (day, country, loss, words, person) stay unknown.
 
-From the clusters of both follow the tables of who contributed what, and of the links that no
+From the joint clusters follow two tables: who contributed which members, and which links no
 contributor could have found alone.
 """
 
@@ -53,7 +52,7 @@ if TYPE_CHECKING:
     from transforms.decisions import Decision
 
 NAMED_MEMBERS = 10
-"""Shared members that a row names, smallest first."""
+"""Largest number of shared members that a row names, smallest ids first."""
 
 RECORD = pa.schema(
     {
@@ -71,11 +70,11 @@ RECORD = pa.schema(
         "loss_currency": TEXT,
     }
 )
-"""The fields of a complaint or call beside its identifiers; `complaint_id` is a call's."""
+"""The fields of a complaint or call without its identifiers; only calls have `complaint_id`."""
 
 
 View = Mapping[str, tuple[str, float]]
-"""The cluster of each identifier as one contributor alone has it, and its confidence there."""
+"""The cluster and confidence that one contributor alone gives each identifier."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class AcceptedOffer:
 
     @cached_property
     def ids(self) -> list[str]:
-        """The identifiers without epochs, which are found anew: those of one identifier are one."""
+        """The identifiers without epochs: the joint run finds epochs again."""
         return [without_epoch(entity.entity_id) for entity in self.offer.entities]
 
     def records(self) -> Iterator[tuple[OfferedEvidence, str, str]]:
@@ -104,9 +103,9 @@ class AcceptedOffer:
             yield row, reporters.ties_of(self.ids[place] for place in row.entities), key
 
     def claims(self) -> dict[str, frozenset[str]]:
-        """Returns what whom claims, without epochs: the sender all, or each contributor a part.
+        """Returns the ids, without epochs, that each claimant claims.
 
-        Contributors of a feed are named `sender|token`.
+        The claimant of an offer is its sender; of a feed, each contributor, as `sender|token`.
         """
         if not isinstance(self.offer, Feed):
             return {self.offer.sender: frozenset(self.ids)}
@@ -118,14 +117,14 @@ class AcceptedOffer:
         }
 
     def claimant(self, row: OfferedEvidence) -> str:
-        """Returns by whom a row of the evidence is, by the names of `claims`."""
+        """Returns the claimant of a row of evidence, as named in `claims`."""
         if isinstance(self.offer, Feed) and isinstance(row, FeedEvidence):
             return f"{self.offer.sender}|{self.offer.contributors[row.contributor].token}"
         return self.offer.sender
 
 
 def own_view(members: pa.Table) -> View:
-    """Returns the view of one's own run, from its MEMBER rows."""
+    """Returns the view of the organisation's own run, from its MEMBER rows."""
     rows = members.select(["entity_id", "cluster_id", "confidence"]).to_pylist()
     return {row["entity_id"]: (row["cluster_id"], row["confidence"]) for row in rows}
 
@@ -139,10 +138,10 @@ def offered_view(offer: Offer) -> View:
 
 
 def view_in_joint_ids(view: View, contributor: str, orgs: Mapping[str, Sequence[str]]) -> View:
-    """Returns a view in the joint run's ids, of entities that the contributor saw (`orgs`).
+    """Converts a view to the joint run's ids, for entities that the contributor saw (`orgs`).
 
-    A gap in one side's records can be filled by the other's, so that epochs are numbered
-    otherwise: where the contributor knows a single epoch of an identifier, that is taken.
+    One side's records can fill a gap in the other's, which changes the numbers of epochs. So if
+    the contributor knows a single epoch of an identifier, it stands for every joint epoch.
     """
     epochs = defaultdict[str, list[str]](list)
     for entity_id in view:
@@ -159,7 +158,7 @@ def view_in_joint_ids(view: View, contributor: str, orgs: Mapping[str, Sequence[
 def contributor_rows(
     members: pa.Table, orgs: Mapping[str, Sequence[str]], views: Mapping[str, View]
 ) -> pa.Table:
-    """Converts MEMBER rows of the joint run, with who saw each entity, to CONTRIBUTOR rows."""
+    """Converts MEMBER rows of the joint run to CONTRIBUTOR rows; `orgs` says who saw an entity."""
     rows = []
     for row in members.select(["entity_id", "cluster_id"]).to_pylist():
         for org in sorted(orgs[row["entity_id"]]):
@@ -222,7 +221,7 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
     pending: list[dict[str, object]] = []
     called = frozenset(offer.called or ())
     for counted, record, piece in taken.records():
-        # Of two epochs of an identifier one is left, the called one: a record names it once.
+        # A record names an identifier once: of two epochs, keep the called one.
         last_is_left = sorted(counted.entities, key=lambda place: (place in called, -place))
         named = sorted({ids[place]: place for place in last_is_left}.values())
         pending.extend(
@@ -259,15 +258,15 @@ def crowds_of_offers(
 ) -> reporters.Crowds:
     """Returns the reporters of `evidence_of_offer`, and how many people each stands for.
 
-    Nobody outside can check a sender's counts. So of the people that it counts for two identifiers
-    together, or for one alone, no more bear it than `most` has for it; each contributor to a feed
-    is a sender, whatever the others do. Who can be somebody that is counted already bears no more
-    than that one does not.
+    Nobody outside can check a sender's counts. So `most` limits how many people of a sender bear
+    a tie, which is two identifiers together or a single one. Each contributor to a feed is a sender
+    of its own. If a contributor may be counted elsewhere too, only its extra people bear the tie.
 
     Args:
-        offers: those in force.
-        most: people that bear a tie, by the names of `AcceptedOffer.claims`; any number without.
-        own: organisations whose records are in the run, but for the one that joins.
+        offers: Offers in force.
+        most: Largest number of people that bear a tie, by the names of `AcceptedOffer.claims`;
+            a name that is missing has no limit.
+        own: Organisations with records in the run, except the organisation that joins.
     """
     people: dict[str, int] = {}
     bearing: dict[str, int] = {}
@@ -276,7 +275,7 @@ def crowds_of_offers(
         used = defaultdict[str, Counter[reporters.Tie]](Counter)
         for row, ties, key in taken.rows_with_ties():
             who = taken.claimant(row)
-            # By the fullest: rows with made-up thirds would add to the tie of the others.
+            # The fullest tie decides: else rows with an invented third id would add to a full tie.
             limit = (most or {}).get(who, MAX_INTEGER)
             free = min(left.get((who, tie), limit) - used[who][tie] for tie in ties)
             people[key], bearing[key] = row.reports, max(min(row.reports, free), 0)
@@ -288,17 +287,18 @@ def crowds_of_offers(
 def _not_counted_yet(
     offers: Sequence[AcceptedOffer], most: Mapping[str, int], own: Collection[str]
 ) -> dict[tuple[str, reporters.Tie], int]:
-    """Returns how many people of contributors to feeds bear ties that others may count already.
+    """Returns how many people of each feed contributor bear a tie that others may also count.
 
-    Whose a token is nobody knows. So where n members of a hub count beside it, by an offer of their
-    own, records in the run or a feed of another hub, each of its n contributors with most people on
-    the tie can be one of these, the first the one who counts most: it has only those beyond.
+    Nobody knows which member of a hub a token stands for. Suppose n members also count people by
+    their own offer, by records in the run or by the feed of another hub. Then the n contributors
+    with most people on the tie may be these members, largest paired with largest. Each such
+    contributor keeps only the people beyond its pair's count.
     """
     feeds = [offer.offer for offer in offers if isinstance(offer.offer, Feed)]
     if not feeds or (len(offers) == 1 and not own):
         return {}
     claimed = defaultdict[reporters.Tie, dict[str, Counter[str]]](dict)
-    # Feeds first: what is on no tie of theirs need not be known.
+    # Feeds first: for other offers, only ties of feeds matter.
     for taken in sorted(offers, key=lambda offer: not isinstance(offer.offer, Feed)):
         known = None if isinstance(taken.offer, Feed) else claimed.keys()
         for row, ties, _ in taken.rows_with_ties():
@@ -323,16 +323,16 @@ def _not_counted_yet(
             for hub, count in both.items():
                 beside += sorted(bearing.get(hub, {}).values(), reverse=True)[:count]
             order = sorted(mine, key=lambda who: (-mine[who], who))
-            # Of all ways to pair them this one leaves fewest.
+            # This pairing leaves the fewest people.
             for who, others in zip(order, sorted(beside, reverse=True), strict=False):
                 left[who, tie] = max(mine[who] - others, 0)
     return left
 
 
 def sender_record(claimed: Collection[str], decisions: Iterable[Decision]) -> tuple[int, int]:
-    """Counts the identifiers, of some, that analysts decided to be a suspect's, and the others.
+    """Counts the claimed identifiers that analysts decided are a suspect's, and are not.
 
-    What a dispute, `legitimate` or `victim_owned` covers is no suspect's, whatever else does.
+    A dispute, `legitimate` or `victim_owned` decision outweighs any decision for a suspect.
     """
     right: set[str] = set()
     wrong: set[str] = set()
@@ -346,10 +346,10 @@ def sender_record(claimed: Collection[str], decisions: Iterable[Decision]) -> tu
 
 
 def people_that_count(most: int, right: int, wrong: int) -> int:
-    """Returns how many people of a sender bear a tie, at most, by its record.
+    """Returns the largest number of people of a sender that may bear a tie, by its record.
 
-    That is the share of `most` that the sender may still be right about, by the upper end of the
-    interval: who sent nothing that is decided counts in full, and everybody as one.
+    This is `most` times the upper end of the sender's precision interval, and at least 1. A sender
+    without decided identifiers counts in full.
     """
     return max(math.ceil(most * reporters.precision_interval(right, wrong)[1]), 1)
 
@@ -362,8 +362,8 @@ def complaint_records(
 ) -> pa.Table:
     """Converts COMPLAINT rows to RECORD rows.
 
-    With the canonical brand of each if wanted, and whether it is `wordless`, where that is known.
-    `rules` are those that the run counted reporters by.
+    `brands` (canonical) and `wordless` fill their columns, if given. `rules` are the rules by which
+    the run counted reporters.
     """
     org, victim, received = (
         complaints[name] for name in ("source_org", "victim_id", "received_at")
@@ -396,7 +396,7 @@ def call_records(calls: pa.Table) -> pa.Table:
 
 
 def _record_rows(rows: pa.Table, kind: RecordKind, record_id: str, **columns: Any) -> pa.Table:
-    """Makes RECORD rows, null where a column is not given."""
+    """Makes RECORD rows; a column that is not given is null."""
     columns |= {
         "record_kind": pa.repeat(kind, rows.num_rows),
         "source_org": rows["source_org"],
@@ -409,13 +409,13 @@ def _record_rows(rows: pa.Table, kind: RecordKind, record_id: str, **columns: An
 
 
 def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Table) -> pa.Table:
-    """Rebuilds EVIDENCE_MENTION rows from MENTION rows, the RECORD and the ENTITY rows they name.
+    """Rebuilds EVIDENCE_MENTION rows from MENTION rows and the RECORD and ENTITY rows they name.
 
-    The pieces of evidence and the victims' keys are those of `schemas.mention.EVIDENCE`. What
-    a run withholds is in none of its tables, so no victim's own identifier comes back.
+    Groups and victim keys are as in `schemas.mention.EVIDENCE`. The tables of a run lack whatever
+    it withheld, so no victim's own identifier comes back.
 
     Raises:
-        ValueError: if a mention is of a record that is not there.
+        ValueError: if a mention names a record that is missing.
     """
     place = pc.index_in(record_keys(mentions), record_keys(records))
     if place.null_count:
@@ -438,7 +438,7 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
         "region": entities["region"].take(named),
         "line_type": entities["line_type"].take(named),
         "carried": pa.nulls(mentions.num_rows, TEXT),  # its role is settled
-        "page": pa.nulls(mentions.num_rows, TEXT),  # as is whose a page is
+        "page": pa.nulls(mentions.num_rows, TEXT),  # the owner of the page is settled
         "channel": record["channel"],
         "filed_at": record["filed_at"],
         "wordless": record["wordless"],
@@ -451,7 +451,7 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
 
 
 def by_record(mentions: pa.Table) -> pa.Table:
-    """Brings EVIDENCE_MENTION rows of whole records together to EVIDENCE rows, one a record."""
+    """Groups EVIDENCE_MENTION rows of whole records into EVIDENCE rows, one a record."""
     first, record_of = distinct_rows([mentions[name].combine_chunks() for name in RECORD_KEY])
     order = pa.array(np.argsort(record_of, kind="stable"))
     records = mentions.select([name for name in EVIDENCE.names if name != MENTIONS])
@@ -463,7 +463,7 @@ def by_record(mentions: pa.Table) -> pa.Table:
 def _new_links(
     accepted: pa.Table, cluster_of: Mapping[str, str], views: Mapping[str, View]
 ) -> Iterator[dict[str, Any]]:
-    """Yields accepted links whose ends no contributor has in one cluster."""
+    """Yields accepted links whose two ends are in one cluster for no contributor."""
     for link in accepted.select(["entity_a", "entity_b"]).to_pylist():
         a, b = link["entity_a"], link["entity_b"]
         if not any(a in view and b in view and view[a][0] == view[b][0] for view in views.values()):
@@ -475,7 +475,7 @@ def _new_links(
 def _shared_clusters(
     cluster_of: Mapping[str, str], views: Mapping[str, View]
 ) -> Iterator[dict[str, Any]]:
-    """Yields pairs of clusters of two contributors that are one for the members they share."""
+    """Yields pairs of two contributors' clusters that are joined by members they share."""
     for (org_a, view_a), (org_b, view_b) in combinations(views.items(), 2):
         sizes_a, sizes_b = _parts(view_a, cluster_of), _parts(view_b, cluster_of)
         both = defaultdict[tuple[str, str, str], list[str]](list)
@@ -497,7 +497,7 @@ def _shared_clusters(
 
 
 def _parts(view: View, cluster_of: Mapping[str, str]) -> Counter[tuple[str, str]]:
-    """Returns members of each of a contributor's clusters inside each joint one."""
+    """Counts the members of each contributor's cluster inside each joint cluster."""
     return Counter(
         (cluster_of[entity_id], part)
         for entity_id, (part, _) in view.items()
@@ -506,7 +506,7 @@ def _parts(view: View, cluster_of: Mapping[str, str]) -> Counter[tuple[str, str]
 
 
 def _phone_regions(entity_ids: list[str]) -> list[tuple[str | None, str | None]]:
-    """Returns region and line type of the phone numbers among entity ids; of others, neither."""
+    """Returns the region and line type of each id; both are None if it is no phone number."""
     kind = f"{EntityKind.PHONE}:"
     raw = pa.array([entity_id[len(kind) :] if entity_id.startswith(kind) else None
                     for entity_id in entity_ids], TEXT)  # fmt: skip

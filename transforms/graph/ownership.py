@@ -1,8 +1,9 @@
 """The holder of an identifier where reporters disagree: a suspect, a victim, or contested.
 
-What one reporter calls a victim's own and others show a suspect holding is contested: neither side
-is believed until a decision or clearly more reporters settle it, since one false statement must
-neither erase a ring's number nor name a victim. Who is on both sides counts on the victim's.
+An identifier is contested if one reporter calls it a victim's own and others show a suspect using
+it. Neither side is believed until a decision, or clearly more reporters, settle it: one false
+statement must neither erase a ring's number nor name a victim. A reporter who says both counts on
+the victim's side.
 """
 
 from __future__ import annotations
@@ -47,48 +48,48 @@ from transforms.values import true_mask
 from transforms.victims.stated_numbers import CLAIM
 
 CONTEST_RATIO = 3
-"""Reporters of one side for each of the other, from which they outweigh it."""
+"""Reporters that one side needs for each reporter of the other side to outweigh it."""
 
 FEWEST_TO_SETTLE = 3
-"""Reporters of a side that can outweigh the other, at least."""
+"""Fewest reporters of a side that can outweigh the other."""
 
 MOST_IN_WORDS = 2
-"""Reporters who count among those that call an identifier their own in words alone.
+"""Most reporters that count among those who call an identifier their own only in words.
 
-A third is no owner of what two others own: they paste a message that its sender signed.
+A third such reporter is no owner, but pastes a message that its sender signed.
 """
 
 OWNERS = ("own_by", "called_own_by")
-"""Reporters who call an identifier a victim's: those who count to settle that it is, and all.
+"""Counts of reporters who call an identifier a victim's: for the victim's side, and all of them.
 
-All are counted where others would settle that it is a suspect's.
+All of them count when the other side would outweigh them.
 """
 
 CARRIED_BY = 2
-"""Reporters of one organisation in whose links the digits of a phone make it a callback."""
+"""Reporters of one organisation whose links must carry a phone number to make it a callback."""
 
 JUDGED = (
     *("entity_id", "kind", "line_type", "complaints", "calls", "own", "held", "shown"),
     *("reporters", "named_by", "shown_before", *OWNERS, *ROLE_COUNTS),
 )
-"""Columns of sums by entity or epoch that say who holds one."""
+"""Columns of the sums of an entity or epoch that decide who holds it."""
 
 _AS_MENTIONED = f"as_{Role.MENTIONED}"
 
 _PERSONAL = frozenset(str(row.kind) for row in KINDS if row.scheme is None and row.personal)
 
 _PUBLIC = tuple(f"{row.kind}:{row.scheme}:" for row in KINDS if row.scheme and not row.personal)
-"""Beginnings of the ids of schemes that no private person holds."""
+"""Prefixes of ids whose scheme no private person holds."""
 
 HIDDEN = (Status.VICTIM_SIDE, Status.CONTESTED)
-"""Statuses of what is always shown under a withheld id."""
+"""Statuses of identifiers that always appear under a withheld id."""
 
 NO_CLAIMS = CLAIM.empty_table()
 
 CONTESTED_BEFORE = pa.schema(
     [("known_as", TEXT), *((field.name, field.type) for field in CONTESTED)]
 )
-"""A CONTESTED row of an earlier run, with the own id, without an epoch, of what it is about."""
+"""A CONTESTED row of an earlier run, with the identifier's own bare id, `known_as`."""
 
 NOT_CONTESTED = CONTESTED_BEFORE.empty_table()
 
@@ -98,10 +99,10 @@ Verdict = tuple[str, Facts]
 
 @dataclass(frozen=True)
 class Settled:
-    """The identifiers whose holder analysts decided on: the decisions by entity id.
+    """Decisions on who holds an identifier, by entity id.
 
-    `suspects` are one epoch each, with its mark, and `held` their ids without it; `victims` hold
-    for every epoch.
+    `suspects` has ids of single epochs, and `held` the same ids without epochs. `victims` has bare
+    ids, and holds for every epoch.
     """
 
     suspects: Mapping[str, Decision]
@@ -110,7 +111,7 @@ class Settled:
 
     @classmethod
     def by(cls, decided: DecisionsInForce) -> Settled:
-        """Takes what is decided; of several decisions on one entity, the first by id."""
+        """Selects the decisions on holders; the first by id counts for each entity."""
         suspects, victims = (
             {decision.entity_a: decision for decision in reversed(decided.of(kind))}
             for kind in (DecisionKind.SUSPECT_HELD, DecisionKind.VICTIM_OWNED)
@@ -120,9 +121,10 @@ class Settled:
 
 
 def settle_roles(evidence: pa.Table) -> pa.Table:
-    """Returns EVIDENCE_MENTION rows of whole groups, a victim's own wherever one record says so.
+    """Gives an entity the victim role throughout a group if one mention in the group has it.
 
-    The calls of a complaint have no reporter but its own: they do not contradict it.
+    `evidence` are EVIDENCE_MENTION rows of whole groups. A complaint and its calls have the same
+    reporter, so the calls cannot contradict it.
     """
     own = evidence.filter(pc.equal(evidence["role"], Role.VICTIM))
     theirs = pc.is_in(_pairs(evidence), _pairs(own))
@@ -131,17 +133,17 @@ def settle_roles(evidence: pa.Table) -> pa.Table:
 
 
 def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Table, pa.Table]:
-    """Finds who calls an identifier a victim's own.
+    """Finds the reporters who call an identifier a victim's own.
 
     Args:
         activity: ACTIVITY rows of whole entities.
-        claims: CLAIM rows of these.
+        claims: CLAIM rows of these entities.
 
     Returns:
-        The rows with `of_owner`, a mask of those whose reporter does; and the number of such
-        reporters by `entity_id`: all (`called_own_by`), and with `MOST_IN_WORDS` of those in words
-        alone (`own_by`). All that have no name count as one. Without a pseudonym a record speaks
-        for itself alone: others of that day may be somebody else's.
+        The rows with `of_owner`, which marks rows of such reporters; and their number by
+        `entity_id`: all (`called_own_by`), and with at most `MOST_IN_WORDS` reporters who only use
+        words (`own_by`). All reporters without a name count as one. A row without a pseudonym is
+        never marked: other records of that day may be somebody else's.
     """
     own = activity.filter(pc.greater(activity["own"], 0))
     ids = pc.unique(activity["entity_id"])
@@ -173,13 +175,15 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
 def claimed_domains(
     activity: pa.Table, claims: pa.Table, registered: pa.Table, before: pa.Table
 ) -> list[str]:
-    """Returns the domains that `CORROBORATED` reporters call their own, and no page of them alone.
+    """Returns the domains that at least `CORROBORATED` reporters call their own as a whole.
+
+    A claim on a single page does not count.
 
     Args:
         activity: ACTIVITY rows of whole entities.
-        claims: CLAIM rows of these.
-        registered: REGISTERED rows of these.
-        before: CONTESTED_BEFORE rows of these.
+        claims: CLAIM rows of these entities.
+        registered: REGISTERED rows of these entities.
+        before: CONTESTED_BEFORE rows of these entities.
     """
     sites = pc.equal(activity["kind"], EntityKind.DOMAIN)
     own = activity.filter(pc.and_(sites, pc.greater(activity["own"], 0)))
@@ -193,18 +197,18 @@ def claimed_domains(
 
 
 def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Array]:
-    """Counts as called what the links of lures carry as a phone, in records of two people.
+    """Counts phone numbers in the links of lures as callbacks, if `CARRIED_BY` people report them.
 
-    One person has one pseudonym at an organisation: the number that was filled in for them is not
-    in another's link. What anybody calls a victim's is left alone, and so is what a caller showed:
-    the page that is about it was looked up, and its number can be an innocent's.
+    Two people are enough, since a number filled in for one victim is in nobody else's link. Two
+    groups are left alone: numbers that anybody calls a victim's, and numbers seen as a caller id.
+    A page about a caller id was looked up, and the number can be an innocent person's.
 
     Args:
         activity: ACTIVITY rows of whole entities, with `of_owner`.
         claimed: Bare ids that somebody calls a victim's.
 
     Returns:
-        The rows, and the bare ids of what was counted as called.
+        The rows, and the bare ids that count as callbacks.
     """
     carried = pc.greater(activity["carried"], 0)
     known = pc.and_(pc.is_valid(activity["victim"]), pc.is_valid(activity["reporter"]))
@@ -228,7 +232,7 @@ def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Ar
 def judge_all(
     counted: pa.Table, before: Array, known: KnownLegitimate, settled: Settled
 ) -> list[Verdict]:
-    """Applies `judge` to all rows of sums; most identifiers are judged by their use alone."""
+    """Applies `judge` to rows of sums, or `judge_use` to the many that only their use decides."""
     ids = counted["entity_id"].combine_chunks()
     reasons = known.reasons(ids)
     decided = pa.array([*settled.victims], TEXT)
@@ -250,15 +254,16 @@ def judge(
 ) -> Verdict:
     """Judges an identifier, over all of its epochs.
 
-    Known-legitimate comes first: a published line is no secret, even where a record calls it the
-    victim's. Then what analysts decided to be a victim's, then the victim, then the suspect.
+    The known-legitimate list comes first: a published line is no secret, even if a record calls it
+    the victim's. Next come analysts' decisions for a victim, then victims' claims, then use by a
+    suspect.
 
     Args:
-        row: Its sums, as `JUDGED` has them.
+        row: Its sums, in the columns `JUDGED`.
         reason: Why it is known to be legitimate, if it is.
         before: How many reporters called it a victim's in earlier runs.
         known: The known-legitimate list.
-        settled: What analysts decided.
+        settled: The holders that analysts decided on.
     """
     entity_id, supplier = row["entity_id"], row["kind"] in SUPPLIER_KINDS
     if reason is not None:
@@ -273,11 +278,11 @@ def judge(
 
 
 def _judge_claimed(counted: Row, before: int, supplier: bool) -> Verdict | None:
-    """Judges what somebody calls a victim's; None where it is clearly a suspect's.
+    """Judges an identifier that somebody calls a victim's; None if it is clearly a suspect's.
 
     Args:
-        counted: The sums of one identifier.
-        before: How many called it a victim's in earlier runs.
+        counted: The sums of the identifier.
+        before: How many reporters called it a victim's in earlier runs.
         supplier: Whether a supplier's customers share it.
     """
     shown, suspects, earlier = (counted[name] for name in ("shown", "reporters", "shown_before"))
@@ -301,10 +306,10 @@ def _judge_claimed(counted: Row, before: int, supplier: bool) -> Verdict | None:
 
 
 def is_open(row: Row, status: str, settled: Settled) -> bool:
-    """Tells what is contested though nobody shows a suspect using it in this run.
+    """Tells whether an identifier stays contested although no suspect uses it in this run.
 
-    It is a victim's in the tables, since nothing here ties it to anything, and stays contested:
-    one who claims what others showed before must not erase it.
+    The tables show it as a victim's, since this run ties it to nothing. It stays contested so that
+    a false claim cannot erase what others showed before.
     """
     bare = without_epoch(row["entity_id"])
     return (
@@ -318,10 +323,10 @@ def is_open(row: Row, status: str, settled: Settled) -> bool:
 
 
 def is_unclaimed(row: Row, status: str) -> bool:
-    """Tells what records mention alone, and a private person may hold: it may be a victim's.
+    """Tells whether records only mention an identifier that a private person may hold.
 
-    It is shown under a withheld id until a record, or a decision, says that a suspect uses it. What
-    a record says was shown as a caller's is not masked, nor are sites, and lines of businesses.
+    It may be a victim's, so it has a withheld id until a record or a decision says that a suspect
+    uses it. Caller ids, sites and lines of businesses are not masked.
     """
     return (
         status == Status.UNCORROBORATED
@@ -333,9 +338,9 @@ def is_unclaimed(row: Row, status: str) -> bool:
 
 
 def is_named_by_one(row: Row, status: str, settled: Settled) -> bool:
-    """Tells a mailbox at a freemail host that a suspect uses by the word of one reporter alone.
+    """Tells whether only one reporter says that a suspect uses this mailbox at a freemail host.
 
-    In a complaint it may be the victim's own, whatever its role. It keeps its place in the graph.
+    It may be the victim's own, whatever its role. It keeps its place in the graph.
     """
     entity_id = row["entity_id"]
     return (
@@ -348,9 +353,9 @@ def is_named_by_one(row: Row, status: str, settled: Settled) -> bool:
 
 
 def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInForce) -> Array:
-    """Returns how many showed a suspect using each bare id in earlier runs, as far as is known.
+    """Returns how many reporters showed a suspect using each bare id in earlier runs, if known.
 
-    That is known of what was contested, and of what a decision is bound to: there, one did.
+    The number is known for contested ids. An id that a decision is bound to counts 1, any other 0.
 
     Args:
         ids: Bare ids.
@@ -363,19 +368,19 @@ def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInF
 
 
 def judge_epoch(row: Row, whole: Verdict, apart: Fact | None) -> Verdict:
-    """Judges an epoch: as its identifier is judged (`whole`), or else by its own use.
+    """Judges an epoch: like its identifier (`whole`) if that is hidden, or else by its own use.
 
-    `apart` says why it is one of its own.
+    `apart` is the reason why it is a separate epoch, or None.
     """
     status, reason = whole if whole[0] in HIDDEN else judge_use(row["kind"], row["shown"])
     return status, reason if apart is None else (*reason, apart)
 
 
 def settle_suspect(row: Row, verdict: Verdict, settled: Settled) -> Verdict:
-    """Returns the verdict on an epoch, or what analysts decided, if that is a suspect's.
+    """Returns the verdict on an epoch, or infrastructure if analysts decided it is a suspect's.
 
-    What is known to be legitimate, a victim's by decision, or a supplier's stays so, and so does
-    what every record calls a victim's: nothing shows a suspect near it.
+    The decision changes nothing for an identifier that is known to be legitimate, a victim's by
+    decision, or a supplier's, or that every record calls a victim's.
     """
     entity_id = row["entity_id"]
     if (
@@ -391,7 +396,7 @@ def settle_suspect(row: Row, verdict: Verdict, settled: Settled) -> Verdict:
 
 @lru_cache(maxsize=4096)
 def judge_use(kind: str, shown: int) -> Verdict:
-    """Judges by use alone, as if no one called it a victim's."""
+    """Judges an identifier by its use, as if nobody called it a victim's."""
     if kind in SUPPLIER_KINDS:
         return Status.UNCORROBORATED, (fact("shared"),)
     if shown:
@@ -400,7 +405,7 @@ def judge_use(kind: str, shown: int) -> Verdict:
 
 
 def may_be_marked(counted: pa.Table, status: pa.Array, settled: Settled) -> Iterable[pa.Array]:
-    """Yields masks of what can be settled, unclaimed, named by one or open: all but a few."""
+    """Yields masks of the few rows that can be settled, unclaimed, named by one, or open."""
     yield is_among(counted["entity_id"], settled.suspects)
     undisplayed = pc.equal(counted[f"as_{Role.CALLER_ID}"], 0)
     yield pc.and_(pc.equal(status, Status.UNCORROBORATED), undisplayed)
@@ -422,7 +427,10 @@ def outweighs(reporters: int, others: int) -> bool:
 
 
 def claimed_by(ids: pa.Array, registered: pa.Table, contested: pa.Table) -> Array:
-    """Returns how many called each bare id a victim's, by REGISTERED and CONTESTED_BEFORE rows."""
+    """Returns how many reporters called each bare id a victim's in earlier runs.
+
+    `registered` are REGISTERED rows, `contested` CONTESTED_BEFORE rows.
+    """
     rows = row_tuples(contested, "known_as", "victim_reporters")
     return _most_by_id(ids, [*row_tuples(registered), *rows])
 
@@ -435,16 +443,16 @@ def contested_ids(contested: pa.Table) -> pa.ChunkedArray:
 def still_contested(
     before: pa.Table, statuses: pa.Table, own: pa.Table, settled: Settled
 ) -> pa.Table:
-    """Returns the CONTESTED rows of an earlier run that nothing in this one settles.
+    """Returns the CONTESTED rows of an earlier run that nothing in this run settles.
 
-    An identifier that this run does not show a suspect using, or does not name at all, may be
-    shown tomorrow again, when no record says any more that it is a victim's.
+    A suspect's use that this run does not show may be reported again tomorrow, when no record
+    calls the identifier a victim's any more.
 
     Args:
         before: CONTESTED_BEFORE rows.
         statuses: ENTITY_STATUS rows of this run.
-        own: ids that records of this run call a victim's, `entity_id`.
-        settled: What analysts decided.
+        own: Ids (`entity_id`) that records of this run call a victim's.
+        settled: The holders that analysts decided on.
     """
     answered = statuses.filter(pc.not_equal(statuses["status"], Status.VICTIM_SIDE))
     columns = answered["entity_id"], own["entity_id"]
@@ -457,9 +465,9 @@ def read_contested(folder: str, key: PrivateKey | None = None) -> Iterator[pa.Re
     """Yields the CONTESTED_BEFORE batches of a finished run; `key` opens sealed files.
 
     Raises:
-        OSError: if the run, or a file that its manifest names, is not there.
-        AlteredRunError: if one is not what the private manifest lists.
-        PrivateFileError: if one is sealed with another key, or was changed.
+        OSError: if the run, or a file that its manifest names, is missing.
+        AlteredRunError: if a file differs from the private manifest.
+        PrivateFileError: if a file is sealed with another key, or was changed.
     """
     manifest = read_manifest(folder)
     for path in private_files(folder, manifest, CONTESTED_TABLE):
@@ -486,7 +494,7 @@ class ReadContested(beam.DoFn):
         self._known: list[pa.RecordBatch] | None = None
 
     def process(self, _: object) -> Iterator[pa.RecordBatch]:
-        """Reads them for the one element of each window."""
+        """Reads the batches for the single element of each window."""
         folder, key = self._folder, self._key
         if folder is not None:
             self._known = read_or_keep(lambda: list(read_contested(folder, key)), self._known)
