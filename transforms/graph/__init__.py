@@ -1,9 +1,9 @@
 """The graph: from EVIDENCE batches to entities, links and clusters, window by window.
 
-In: evidence, the decisions in force, and the members and components of a previous run. Out: each
-entity with its status, LINK rows with what was accepted and why, MEMBERSHIP, CLUSTER, MEMBER,
+Input: evidence, the decisions in force, and the members and components of a previous run. Output:
+each entity with its status, LINK rows with `accepted` and a reason, MEMBERSHIP, CLUSTER, MEMBER,
 SUPPLIER and LINEAGE rows, COMPONENT rows for the next run, and counters. `find_clusters` and
-`summarize_clusters` (`transform`) are the whole of it; only the global step (`assign`) runs in one
+`summarize_clusters` (`transform`) run all steps; only the global step (`assign`) runs in one
 place.
 """
 

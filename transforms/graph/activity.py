@@ -1,7 +1,6 @@
 """Activity: mentions added up before they travel, by identifier, reporter, organisation and day.
 
-However many calls name one number, what its owner brings together is a row for each reporter and
-day.
+However many calls name a number, its partition gets one row for each reporter and day.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from transforms.victims import MOST_RECORDS
 from transforms.victims.stated_numbers import STATED_FIELDS
 
 ROLES = tuple(sorted(Role))
-"""Roles in the order that decides between equally frequent ones."""
+"""Roles; among equally frequent roles, the first wins."""
 
 ROLE_COUNTS = tuple(f"as_{role}" for role in ROLES)
 """Columns of ACTIVITY: mentions in each role."""
@@ -74,32 +73,35 @@ ACTIVITY = pa.schema(
 )
 """The activity of one identifier as one reporter saw it, by organisation and day (UTC).
 
-`share` is the partition of records that this was counted in; `victim` is a hash, null where there
-is no pseudonym. `reporter` is a hash, null where the records add none: calls without a pseudonym
-(`transforms.values.reporters`). `complaints` to `carried` count records: `held` those
-that show it in a hard role, `reported` those of them that are no copied list, `own` those that call
-it the victim's, `stated` those that do so in a field, `carried` those that only mention it, in the
-link of a lure, as a phone (`settle_carried`). `place` is the earliest place that it was
-read at. `records` are the keys of the records, where a record of the partition calls it the
-victim's and they are few; null elsewhere. A row with a `page` is of the links to it alone, and part
-of what the rows of its domain count; `beside` has what else a ring has for itself in these records.
+`share` is the partition of the counted records. `victim` is a hash, null without a pseudonym.
+`reporter` is a hash, null for calls without a pseudonym (`transforms.values.reporters`).
+`complaints` to `carried` count records that name the identifier:
+
+- `held`: in a hard role; `reported`: in a hard role and no copied list;
+- `own`: as the victim's; `stated`: as the victim's, in a field;
+- `carried`: only as a phone in the link of a lure (`settle_carried`).
+
+`place` is the earliest place of a mention. `records` are the keys of the records if they are few
+and a record of the partition calls it the victim's, else null. A row with a `page` counts only
+links to that page, which the rows of its domain count too; `beside` has the other identifiers in
+these records that a ring does not share.
 """
 
 _TIME_DIGITS = 20
-"""Width of a time in microseconds, so that its text sorts as it does."""
+"""Width of a time in microseconds as text, so that texts sort like times."""
 
 _LATEST = np.iinfo(np.int64).max
 
 _KEY = ("entity_id", "victim_key", "reporter_key", "source_org", "page")
 
 _SUMMED = ("record_kind", "field", "start", "carried", "kind", "region", "line_type")
-"""Columns that are added up by key, where they lie in its order."""
+"""Columns that are added up by key."""
 
 _OWN_KINDS = (
     *(EntityKind.PHONE, EntityKind.REMOTE, EntityKind.HANDLE),
     *(EntityKind.ACCOUNT, EntityKind.WALLET),
 )
-"""Kinds that a ring has for itself, sites apart."""
+"""Kinds that a ring does not share, apart from sites."""
 
 _IS_HARD = np.isin(ROLES, [*HARD_ROLES])
 
@@ -107,7 +109,7 @@ _IS_HARD = np.isin(ROLES, [*HARD_ROLES])
 def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     """Converts EVIDENCE_MENTION rows of whole groups to ACTIVITY rows, each key once.
 
-    What links to pages of a domain is added up by page, too, in rows beside those of the domain.
+    Links to pages of a domain are also added up by page, in extra rows.
     """
     if not mentions.num_rows:
         return ACTIVITY.empty_table()
@@ -127,7 +129,7 @@ def _sum_by_key(mentions: pa.Table, share: int) -> pa.Table:
     narrow = _in_narrow_groups(mentions, codes[0], _IS_HARD[role])
     seen = mentions["observed_at"].cast(INTEGER).to_numpy()
 
-    # The rows of a key come to lie together, and in them those of a record.
+    # Sort so that the rows of a key are together, and within a key the rows of a record.
     group = mentions["group_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     order = stable_order(*codes[:-1], seen // MICROSECONDS_A_DAY, codes[-1])
     rows = one_batch(mentions.select(_SUMMED).take(order))
@@ -177,7 +179,7 @@ def _sum_by_key(mentions: pa.Table, share: int) -> pa.Table:
 
 
 def with_people(activity: pa.Table, crowds: Crowds) -> pa.Table:
-    """Returns ACTIVITY rows with `people`, how many each stands for, and as many counts."""
+    """Adds `people`, how many each row stands for, to ACTIVITY rows; multiplies their counts."""
     hashes = pc.fill_null(activity["reporter"], 0).to_numpy()
     people = pa.array(crowds.people_of(hashes), SMALL_INTEGER)
     if crowds:
@@ -187,9 +189,9 @@ def with_people(activity: pa.Table, crowds: Crowds) -> pa.Table:
 
 
 def two_of_each_crowd(activity: pa.Table) -> pa.Table:
-    """Returns the rows of `with_people` with another reporter beside each that is several.
+    """Adds a second reporter to the rows of `with_people` that stand for several people.
 
-    More than two change no epoch.
+    More than two reporters change no epoch.
     """
     several = activity.filter(pc.greater(activity["people"], 1))
     others = pc.bit_wise_not(several["reporter"])
@@ -199,13 +201,13 @@ def two_of_each_crowd(activity: pa.Table) -> pa.Table:
 def count_people(
     activity: pa.Table, by: str, names: Sequence[str], entities: int
 ) -> dict[str, Array]:
-    """Counts, by entity, the people of whose rows one is above 0 in each of some columns.
+    """Counts, for each entity and column, the people with a row above 0 in that column.
 
     Args:
         activity: Rows of `with_people`, with these columns and the number of each `entity`.
-        by: The column that says who is who; all rows without one are of one person.
+        by: The column that identifies people; all rows without a value count as one person.
         names: The columns.
-        entities: How many entities there are.
+        entities: Number of entities.
     """
     most = aggregate(activity, ["entity", by], [(name, "max") for name in (*names, "people")])
     entity, people = (most[name].to_numpy() for name in ("entity", "people"))
@@ -236,9 +238,9 @@ def _first_places(mentions: pa.RecordBatch, records: pa.Array, seen: Array, key:
 
 
 def settle_carried(mentions: pa.Table) -> pa.Table:
-    """Returns EVIDENCE_MENTION rows of whole groups, `carried` where another record may decide.
+    """Keeps `carried` in EVIDENCE_MENTION rows only where another record may decide the role.
 
-    That is what is only mentioned, in no copied list.
+    These are mentions in no other role and in no copied list. Rows are of whole groups.
     """
     carried = pc.and_(pc.is_valid(mentions["carried"]), pc.equal(mentions["role"], Role.MENTIONED))
     shown = true_mask(pc.or_(carried, are_hard(mentions["role"])))
@@ -249,7 +251,7 @@ def settle_carried(mentions: pa.Table) -> pa.Table:
 
 
 def _record_lists(owned: Array, starts: Array, records: pa.Array) -> pa.Array:
-    """Lists the records of each key that is owned, which begin at `starts`; null for many."""
+    """Lists the records of each owned key, which begin at `starts`; null if they are many."""
     sizes = np.diff(starts, append=len(records))
     few = owned & (sizes <= MOST_RECORDS)
     ends = np.append(0, np.cumsum(np.where(few, sizes, 0)))
@@ -260,7 +262,7 @@ def _record_lists(owned: Array, starts: Array, records: pa.Array) -> pa.Array:
 def _identifiers_beside(
     key: Array, group: Array, of_page: Array, beside: Array, entity: Array, ids: pa.Array
 ) -> pa.ListArray:
-    """Lists, by key, the identifiers of a mask that stand in one group with a page of the key."""
+    """Lists, by key, the identifiers of the mask `beside` in groups that name a page of the key."""
     pages, others = np.flatnonzero(of_page), np.flatnonzero(beside)
     count = key[-1] + 1
     if not len(pages):
@@ -275,13 +277,13 @@ def _identifiers_beside(
 
 
 def _smallest(texts: pa.Array, group: Array) -> Array:
-    """Returns, of the rows of each group, one with the smallest text; of null only if all are.
+    """Returns a row with the smallest text of each group, null only if all texts are null.
 
-    Rows are in an order by group.
+    Rows are sorted by group.
     """
     starts = group_starts(group)
     sizes = np.diff(starts, append=len(group))
-    # Most have one row: only the others are compared.
+    # Most groups have one row: compare only the others.
     rows = np.flatnonzero(np.repeat(sizes > 1, sizes))
     rank, _ = rank_texts(texts.take(rows))
     rows = rows[stable_order(group[rows], rank)]
@@ -304,6 +306,6 @@ def _in_narrow_groups(mentions: pa.Table, entity: Array, hard: Array) -> Array:
     group_number, groups = group.indices.to_numpy(), len(group.dictionary)
     wide = np.bincount(group_number[hard], minlength=groups) > MAX_HARD_ENTITIES
     rows = np.flatnonzero(hard & wide[group_number])
-    # Few are, if any: these alone are counted without what they name twice.
+    # Wide groups are few: only for them, count distinct entities.
     pair = np.unique(np.stack([group_number[rows], entity[rows]]), axis=1)
     return (np.bincount(pair[0], minlength=groups) <= MAX_HARD_ENTITIES)[group_number]

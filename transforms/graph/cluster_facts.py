@@ -116,8 +116,8 @@ class ClusterFacts:
     reporters after `_bound_bursts`. `alike` maps reporters who count as one to the first of them,
     by their hashes without the last bit. `burst` is the largest number of one-off reporters of one
     organisation within `BURST_HOURS`. `brief` is set if most pseudonyms first came within
-    `BRIEF_HOURS`: it is `alike` with all of them as one. It ranks the cluster, and bounds members
-    that nobody reviewed.
+    `BRIEF_HOURS`: it is `alike` with all of them as one. It ranks the cluster, and bounds
+    unreviewed members.
 
     `countries` counts complaints, `brands` reporters. `losses` has the sum and the number of
     complaints by currency. `complaint_times` counts people by the time of their first complaint,

@@ -1,7 +1,7 @@
-"""Measures of a clustering against the truth, and what simpler methods make of the same links.
+"""Measures of a clustering against the truth, and simpler methods on the same links.
 
-Labels are arrays of any one type, one label an item; equal labels are one cluster. Whether clusters
-keep their ids from run to run is measured by the truth rather than by overlap.
+Labels are arrays of any type with one label an item; equal labels are one cluster. The truth, not
+overlap, decides whether clusters keep their ids from run to run.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from transforms.graph.link_weights import link_probability
 Labels = npt.NDArray[Any]
 
 MAX_LINKS = 20
-"""Links above which the capped baseline leaves an identifier out, as a hub."""
+"""Most links of an identifier in the capped baseline, which drops others as hubs."""
 
 SPLINK_THRESHOLD = 0.5
-"""Match probability from which Splink's clustering, connected components, uses a pair."""
+"""Least match probability of a pair that Splink's clustering (connected components) uses."""
 
 RIGHT_OPERATIONS, WANTED_OPERATIONS = 2, 3
-"""Operations from which an identifier is rightly flagged as a hub, and from which it must be.
+"""Fewest operations of an identifier that may be flagged as a hub, and that must be.
 
-An identifier that serves two may belong to one of them for the most part.
+An identifier that serves two operations may belong mostly to one of them.
 """
 
 BOOTSTRAP_DRAWS = 2000
@@ -41,7 +41,7 @@ INTERVAL_LEVEL = 0.95
 BOOTSTRAP_SEED = 1
 
 MIN_SHOWN_MEMBERS = 2
-"""Members of an operation that show which cluster is its own; a single one could be misplaced."""
+"""Fewest members of an operation that show its cluster; a single member could be misplaced."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class Score:
 class Agreement:
     """All measures of one clustering against the truth.
 
-    `split` counts true clusters whose items lie in several clusters, `merged` counts clusters
-    with items of several true ones.
+    `split` counts true clusters whose items lie in several clusters. `merged` counts clusters with
+    items of several true clusters.
     """
 
     items: int
@@ -85,7 +85,7 @@ class F1Intervals:
 
 @dataclass(frozen=True)
 class HubFlags:
-    """Flagged identifiers, those of them that are right, what should be flagged, and what was."""
+    """Counts of identifiers: flagged, rightly flagged, wanted, and wanted and flagged (`found`)."""
 
     flagged: int
     right: int
@@ -94,18 +94,18 @@ class HubFlags:
 
     @property
     def precision(self) -> float:
-        """Of the flagged, how many serve several operations; 1 where none is flagged."""
+        """Share of the flagged identifiers that serve several operations; 1 if none is flagged."""
         return self.right / self.flagged if self.flagged else 1.0
 
     @property
     def recall(self) -> float:
-        """Of what serves many and was seen often enough, how much is flagged; 1 of nothing."""
+        """Share of the wanted identifiers that is flagged; 1 if none is wanted."""
         return self.found / self.wanted if self.wanted else 1.0
 
 
 @dataclass(frozen=True)
 class IdSurvival:
-    """Operations that both runs show, and those whose main cluster has one id in both."""
+    """Operations that both runs show, and operations whose main cluster has the same id in both."""
 
     operations: int
     kept: int
@@ -116,12 +116,12 @@ class TierScore:
     """Precision and completeness of the members of one tier.
 
     Attributes:
-        members: how many there are, known to the truth or not.
-        true: those of them that are in the truth.
-        precision: B-cubed, of those and of what no cluster may hold; each of the latter belongs to
-            no operation.
-        recall: the share of all identifiers of the truth that is in the tier.
-        bcubed_recall: over all identifiers of the truth, each that is not in the tier alone.
+        members: Number of members, in the truth or not.
+        true: Number of members in the truth.
+        precision: B-cubed, over true members and members that no cluster may hold; each of the
+            latter is an operation of its own.
+        recall: Share of the truth's identifiers that is in the tier.
+        bcubed_recall: Over all identifiers of the truth; one outside the tier is alone.
     """
 
     members: int
@@ -133,7 +133,7 @@ class TierScore:
 
 @dataclass(frozen=True)
 class RuleCost:
-    """The true members that one rule leaves out, and the recall that goes with them."""
+    """The number of true members that one rule leaves out, and the recall lost with them."""
 
     identifiers: int
     recall: float
@@ -143,10 +143,10 @@ class RuleCost:
 def compare_clusterings(truth: Labels, predicted: Labels) -> Agreement:
     """Measures a clustering against the truth.
 
-    All measures are 1 where there is nothing to be wrong about: no items, or no pair.
+    All measures are 1 if nothing can be wrong: no items, or no pair.
 
     Raises:
-        ValueError: if the two are not of one length.
+        ValueError: if the two differ in length.
     """
     table = _contingency(truth, predicted)
     sums = _contributions(table).sum(axis=0)
@@ -163,11 +163,11 @@ def compare_clusterings(truth: Labels, predicted: Labels) -> Agreement:
 
 
 def bootstrap_intervals(truth: Labels, predicted: Labels) -> F1Intervals:
-    """Returns intervals of both F1; the same for the same labels, whatever the order of the items.
+    """Returns intervals of both F1 scores, independent of the order of the items.
 
     Items of one true cluster are not independent, so whole true clusters are drawn (a cluster
     bootstrap; Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8). A
-    pair of two true clusters that the prediction put together counts half for each.
+    pair from two true clusters that the prediction put together counts half for each.
     """
     share = _contributions(_contingency(truth, predicted))
     clusters = len(share)
@@ -175,7 +175,7 @@ def bootstrap_intervals(truth: Labels, predicted: Labels) -> F1Intervals:
         return F1Intervals((1.0, 1.0), (1.0, 1.0))
     chance = np.full(clusters, 1 / clusters)
     drawn = np.random.default_rng(BOOTSTRAP_SEED).multinomial(clusters, chance, BOOTSTRAP_DRAWS)
-    # Sorted by what they contribute, since labels could name the true clusters in any order.
+    # Sort by contribution, since labels could name the true clusters in any order.
     sums = drawn.astype(np.float64) @ share[np.lexsort(share.T)]
     ends = [(1 - INTERVAL_LEVEL) / 2, (1 + INTERVAL_LEVEL) / 2]
     bcubed, pairwise = zip(*([score.f1 for score in _scores(draw)] for draw in sums), strict=True)
@@ -188,7 +188,7 @@ def score_hub_flags(
 ) -> HubFlags:
     """Compares `flagged` with how many operations each identifier serves.
 
-    `seen` are the identifiers with as many records as a hub must have: no other is missed.
+    `seen` are the identifiers with enough records for a hub: no other counts as missed.
     """
     wanted = {
         identifier for identifier, count in holders.items() if count >= WANTED_OPERATIONS
@@ -204,9 +204,10 @@ def score_hub_flags(
 def score_tier(
     truth: Mapping[str, str], clusters: Mapping[str, str], wrong: Collection[str]
 ) -> TierScore:
-    """Scores the members of a tier, given their clusters, against the operation by entity id.
+    """Scores the members of a tier against the truth.
 
-    `wrong` are identifiers that no cluster may hold; those in a cluster of their own do no harm.
+    `truth` has operations, `clusters` clusters by entity id. `wrong` are identifiers that no
+    cluster may hold; a wrong identifier alone in its cluster does no harm.
     """
     harmful = set(wrong)
     right = [member for member in clusters if member in truth]
@@ -225,7 +226,7 @@ def score_tier(
 def rule_costs(
     truth: Mapping[str, str], clusters: Mapping[str, str], passed: Mapping[str, Collection[str]]
 ) -> dict[str, RuleCost]:
-    """Returns what each rule costs, given the members that pass it and those before it, by rule."""
+    """Returns the cost of each rule, given the members that pass it and all rules before it."""
     costs = {}
     left, recall = dict(clusters), _bcubed_recall(truth, clusters)
     for rule, passing in passed.items():
@@ -242,11 +243,11 @@ def rule_costs(
 def id_survival(
     truth: Mapping[str, str], before: Mapping[str, str], now: Mapping[str, str]
 ) -> IdSurvival:
-    """Compares two runs' cluster by entity id, given the operation by entity id.
+    """Compares the clusters of two runs; all mappings are by entity id.
 
-    The main cluster of an operation holds most of its identifiers; of equals the smaller id. An
-    operation counts where `MIN_SHOWN_MEMBERS` of its identifiers or more are in one cluster in both
-    runs.
+    The main cluster of an operation holds most of its identifiers (of equals, the smaller id). An
+    operation counts if both runs have at least `MIN_SHOWN_MEMBERS` of its identifiers in one
+    cluster.
     """
     earlier, later = _main_clusters(truth, before), _main_clusters(truth, now)
     comparable = earlier.keys() & later.keys()
@@ -261,7 +262,7 @@ match_probability = link_probability
 def baseline_clusterings(
     a: Array, b: Array, weight: Array, nodes: int
 ) -> Iterator[tuple[str, Array]]:
-    """Yields (method, label of each node) over links a < b, in sorted order, with weights.
+    """Yields (method, label of each node) for sorted, weighted links a < b.
 
     A link of weight w is a match with probability 1 - 2^-w (docs/evidence.md).
     """
@@ -277,7 +278,7 @@ def baseline_clusterings(
 
 
 def _contingency(truth: Labels, predicted: Labels) -> sparse.csr_array:
-    """Returns items by true cluster (rows) and predicted cluster (columns), both in label order."""
+    """Counts items by true cluster (rows) and predicted cluster (columns), both in label order."""
     if truth.shape != predicted.shape:
         raise ValueError(f"{truth.size} true labels but {predicted.size} predicted ones")
     rows, row_of = np.unique(truth, return_inverse=True)
@@ -288,11 +289,11 @@ def _contingency(truth: Labels, predicted: Labels) -> sparse.csr_array:
 
 
 def _contributions(table: sparse.csr_array) -> Array:
-    """Returns, by true cluster, the six sums that all scores are made of.
+    """Returns for each true cluster the six sums from which all scores follow.
 
-    Its items; their B-cubed precision and recall (Bagga and Baldwin 1998; Amigo et al. 2009); and
-    the pairs that are rightly together, that are put together, and that belong together. In floats,
-    as squares of millions overflow.
+    The sums are its items; their B-cubed precision and recall (Bagga and Baldwin 1998; Amigo et
+    al. 2009); and the pairs rightly together, put together, and belonging together. They are
+    floats, since squares of millions overflow.
     """
     cells = table.tocoo()
     count = cells.data.astype(np.float64)
@@ -316,7 +317,7 @@ def _scores(sums: Array) -> tuple[Score, Score]:
 def _adjusted_rand(together: float, put: float, true: float, *, items: int) -> float:
     """Returns the Rand index adjusted for chance (Hubert and Arabie 1985); 1 for equal clusterings.
 
-    Also 1 where chance alone leaves no room, as when both put everything into one cluster.
+    Also 1 if chance leaves no room, as when both put everything into one cluster.
     """
     pairs = items * (items - 1) / 2
     expected = true * put / pairs if pairs else 0.0

@@ -303,7 +303,7 @@ def parts_of_thin_clusters(
 def thin_join(
     cut: Cut | None, named: Sequence[int], core: Sequence[bool], same: Sequence[tuple[int, int]]
 ) -> Cut | None:
-    """Returns a thin join of a cluster for which no analyst vouches, if there is one.
+    """Returns a thin join of a cluster that no analyst vouches for, if there is one.
 
     If the weakest cut is not thin, a cut with `PAIR_SIDE` core members a side counts too, provided
     that each side has `THIN_REPORTERS` reporters: a few records cannot make such a pair. A join
@@ -543,7 +543,7 @@ def _weakest_small_side(matrix: Array, core: Sequence[int], size: int) -> tuple[
         size: Core members of a side.
 
     Returns:
-        The reporters of the cut and the side, or None if nothing is proven.
+        The reporters of the cut and the side, or None without a proof.
     """
     n, width, degree = matrix.shape[1], matrix.sum(axis=1), matrix.sum(axis=0)
     if degree.min() < FEWEST_FOR_PROOF:

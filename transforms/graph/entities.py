@@ -201,7 +201,7 @@ def determine_status(
     Args:
         activity: ACTIVITY rows.
         known: The known-legitimate list.
-        lives: The gaps after which an identifier may have another holder.
+        lives: Lifetimes; after a longer gap an identifier may have another holder.
         registered: REGISTERED rows of these identifiers.
         before: CONTESTED_BEFORE rows of these identifiers.
         previous: PREVIOUS rows, whose epochs keep their numbers.

@@ -1,15 +1,14 @@
 """Epochs: an identifier that is seen after a long gap counts as another entity.
 
-Numbers are reassigned, domains lapse and are bought again. A gap between two records that show a
-suspect using an identifier, longer than data/lives.toml gives its kind, starts a new epoch: an
-entity of its own, which only other evidence can tie to the one before.
+Numbers are reassigned; domains lapse and are bought again. A gap starts a new epoch if no record
+shows a suspect using the identifier for longer than data/lives.toml allows its kind. The new epoch
+is a separate entity, which only other evidence can tie to the epoch before.
 
-No single reporter bridges a gap: it counts where it is too long without the days of any one of
-them. Where two others or more are behind the gap and not before it, the days of who bridges it are
-of the epoch behind, else of the one before. Epochs of two reporters or more are numbered first, in
-the order of time, and then those that one reporter alone dates, so that a date far off gives no
-other epoch another number. An epoch that a previous run had keeps the number that it had there, and
-one that a decision is bound to the number under which the decision names it.
+No single reporter bridges a gap: a gap counts if it is too long without the days of some reporter.
+The days of that reporter join the epoch after the gap if at least two others show that epoch and
+fewer than two show the epoch before; else they join the epoch before. Epochs of two or more
+reporters are numbered first, by time, then epochs of one reporter. So a single wrong date changes
+no other number. An epoch of a previous run, or of a decision, keeps its number.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from transforms.graph.incidence import MICROSECONDS_A_DAY
 LIFETIMES_FILE = "lives.toml"
 
 Lifetimes = Mapping[str, float]
-"""Days by kind, or by kind and scheme; a kind that is not in it never lapses."""
+"""Lifetimes in days, by kind or by kind and scheme; a missing kind never lapses."""
 
 PREVIOUS = pa.schema(
     {
@@ -51,10 +50,10 @@ PREVIOUS = pa.schema(
         "last_day": INTEGER,
     }
 )
-"""A member of a cluster of the previous run; `node` and `cluster` as ASSIGNMENT has them.
+"""A member of a cluster of the previous run; `node` and `cluster` are as in ASSIGNMENT.
 
-`entity_id` is the bare id, `epoch` its number, in use from `first_day` to `last_day` (UTC, since
-1970), which are null where the run did not say.
+`entity_id` is the bare id, `epoch` the number of its epoch, in use from `first_day` to `last_day`
+(UTC, since 1970). Both days are null if the run did not state them.
 """
 
 NOTHING_BEFORE = PREVIOUS.empty_table()
@@ -62,13 +61,13 @@ NOTHING_BEFORE = PREVIOUS.empty_table()
 _FIRST_DAY = date(1970, 1, 1)
 
 BEFORE_ANY_DAY = -(1 << 31)
-"""A day before any that an epoch begins with."""
+"""A day before any epoch."""
 
 NOBODY = -1
-"""Stands for the reporter of all records that add none: together they are one."""
+"""The reporter of all records that add no reporter: together they count as one."""
 
 CORROBORATED = 2
-"""Reporters of an epoch that is numbered before those of fewer."""
+"""Fewest reporters of an epoch that is numbered before the epochs of fewer reporters."""
 
 Span = tuple[int, int]
 """A first and a last day (UTC, since 1970)."""
@@ -76,12 +75,12 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class EpochStarts:
-    """The days from which identifiers with a mark are in another of their epochs.
+    """The days on which the epochs of identifiers begin.
 
-    `ids` are those of whose epochs one is not the first. Parallel, sorted by entity and day:
-    `entity`, which of `ids`; `day`, from which on (`BEFORE_ANY_DAY` in the first row of each) it is
-    in the epoch `number`. An epoch of one reporter ends with its last day: what falls between is of
-    the epoch around it. `reasons` say why an epoch is one of its own, by the id of the epoch.
+    `ids` are the identifiers with any epoch but the first. The arrays are parallel, sorted by
+    entity and day: from `day` on, the id at place `entity` is in epoch `number`. The first row of
+    each id has `BEFORE_ANY_DAY`. An epoch of one reporter ends with its last day, and the epoch
+    around it goes on. `reasons` say why an epoch is separate, by the id of the epoch.
     """
 
     ids: pa.Array
@@ -91,7 +90,7 @@ class EpochStarts:
     reasons: Mapping[str, Fact]
 
     def epoch_numbers(self, entity_ids: pa.Array, days: Array) -> Array:
-        """Returns the number of the epoch of its identifier that each row is in."""
+        """Returns the epoch number of each row, by its identifier and day."""
         positions = pc.fill_null(pc.index_in(entity_ids, self.ids), -1).to_numpy()
         number = np.ones(len(positions), np.int64)
         marked = np.flatnonzero(positions >= 0)
@@ -101,10 +100,10 @@ class EpochStarts:
 
 
 def last_starts(starting: Array, start: Array, entity: Array, day: Array) -> Array:
-    """Returns the row of the last start of its entity that each row is at or behind.
+    """Returns, for each entity and day, the row of the entity's last start up to that day.
 
-    The entities `starting` have a start at each `start`, both sorted by entity and day; each of
-    `entity` has one before any day.
+    `starting` and `start` are the entity and day of each start, sorted by both. Each entity has a
+    start before any day.
     """
     return np.searchsorted(_places(starting, start), _places(entity, day), "right") - 1
 
@@ -117,17 +116,17 @@ def shipped_lifetimes() -> Lifetimes:
 def find_epoch_starts(
     activity: pa.Table, entity_ids: pa.Array, lives: Lifetimes, previous: pa.Table = NOTHING_BEFORE
 ) -> EpochStarts:
-    """Finds where epochs of `entity_ids` begin, in ACTIVITY rows of whole entities.
+    """Finds the days on which epochs of `entity_ids` begin, in ACTIVITY rows of whole entities.
 
-    Only records that show it in a hard role date the use of an identifier; an epoch begins with
-    the day of the first of them. Any other mention belongs to the epoch that it falls into, or to
-    the first. No lifetime is shorter than a day.
+    Only records that show an identifier in a hard role date its use. An epoch begins on the day of
+    its first such record. Any other mention belongs to the epoch of its day, or to the first epoch.
+    No lifetime is shorter than a day.
 
     Args:
         activity: ACTIVITY rows.
-        entity_ids: ids without epochs.
-        lives: lifetimes by kind.
-        previous: PREVIOUS rows, whose numbers are kept.
+        entity_ids: Ids without epochs.
+        lives: Lifetimes by kind.
+        previous: PREVIOUS rows, whose epochs keep their numbers.
     """
     kinds = "|".join(sorted(lives, key=len, reverse=True))
     kind = pc.struct_field(pc.extract_regex(entity_ids, f"^(?P<kind>{kinds}):"), "kind")
@@ -153,9 +152,9 @@ def find_epoch_starts(
 
 
 def with_decided_epochs(previous: pa.Table, used: Iterable[DaysOfUse]) -> pa.Table:
-    """Adds the epochs that decisions are bound to to PREVIOUS rows, without clusters.
+    """Adds to PREVIOUS rows the epochs that decisions are bound to, without clusters.
 
-    What the previous run says of an epoch comes first.
+    An epoch of the previous run keeps its own row.
     """
     known = set(row_tuples(previous, "entity_id", "epoch"))
     rows = [
@@ -171,7 +170,7 @@ def with_decided_epochs(previous: pa.Table, used: Iterable[DaysOfUse]) -> pa.Tab
 def under_own_ids(
     previous: pa.RecordBatch, contested: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Yields PREVIOUS rows in which what was contested has its own id, so that its epochs last.
+    """Gives contested identifiers their own ids in PREVIOUS rows, so that their epochs last.
 
     `contested` are CONTESTED_BEFORE batches of the same run.
     """
@@ -203,7 +202,7 @@ class _Ends(NamedTuple):
 
 @dataclass(frozen=True)
 class _Epoch:
-    """An epoch of one identifier, by the days on which it is shown in use."""
+    """An epoch of one identifier, from its days of use."""
 
     span: Span
     corroborated: bool
@@ -212,9 +211,9 @@ class _Epoch:
 def _days_of_use(
     activity: pa.Table, lapsing: pa.Array, life: Array, wanted: Sequence[int]
 ) -> defaultdict[int, list[_Day]]:
-    """Returns the days of use, in their order, by place in `lapsing`.
+    """Returns the sorted days of use of identifiers, by place in `lapsing`.
 
-    Of those alone that are `wanted`, or in use for longer than they may be without a gap.
+    Only identifiers that are `wanted`, or in use for longer than their lifetime, are included.
     """
     held = activity.filter(pc.greater(activity["held"], 0))
     number = pc.index_in(held["entity_id"], lapsing)
@@ -273,7 +272,7 @@ def _epochs(days: Sequence[_Day], life: float) -> list[_Epoch]:
 
 
 def _ends_of_days(days: Iterable[_Day]) -> list[_Ends]:
-    """Returns the ends of each day, in their order."""
+    """Returns the first and last times of each day, sorted by day."""
     ends = []
     for day, group in groupby(days, attrgetter("day")):
         mine = list(group)
@@ -283,7 +282,7 @@ def _ends_of_days(days: Iterable[_Day]) -> list[_Ends]:
 
 
 def _gaps(ends: Iterable[_Ends], life: float, but: int | None = None) -> list[Span]:
-    """Returns the days before and after each gap that is too long, without a reporter's days."""
+    """Returns the days before and after each gap longer than `life`; ignores the reporter `but`."""
     gaps: list[Span] = []
     day_before: Span | None = None
     for day, firsts, lasts in ends:
@@ -297,7 +296,7 @@ def _gaps(ends: Iterable[_Ends], life: float, but: int | None = None) -> list[Sp
 
 
 def _bridging(days: Sequence[_Day], life: float) -> list[int]:
-    """Returns the reporters whose days stand alone in what would be too long a gap."""
+    """Returns the reporters without whose days a gap would be longer than `life`."""
     runs = []
     for _, group in groupby(days, attrgetter("reporter")):
         run = list(group)
@@ -316,7 +315,7 @@ def _bridging(days: Sequence[_Day], life: float) -> list[int]:
 def _numbers(
     epochs: Sequence[_Epoch], before: Iterable[tuple[int, Span]], life: float
 ) -> list[int]:
-    """Returns the number of each epoch: of the previous one that it goes on with, or a new one."""
+    """Returns the number of each epoch: kept from the previous epoch it continues, or new."""
     known = sorted(before)
     near = sorted(
         (-_overlap(epoch.span, span), number, position)
@@ -339,16 +338,16 @@ def _numbers(
 
 
 def _overlap(first: Span, second: Span) -> int:
-    """Returns the days that two spans share; below zero, those between them."""
+    """Returns the days that two spans share; below zero, the days between them."""
     return min(first[1], second[1]) - max(first[0], second[0])
 
 
 def _placed(
     entity_id: str, epochs: Sequence[_Epoch], numbers: Sequence[int]
 ) -> tuple[list[tuple[int, int]], dict[str, Fact]]:
-    """Returns from which day on an identifier is in which epoch, and why each is one of its own.
+    """Returns the days on which an identifier's epochs begin, with their numbers, and the reasons.
 
-    The reasons are by the id of the epoch; the earliest has none.
+    The reasons say why an epoch is separate, by its id; the earliest has none.
     """
     several = any(epoch.corroborated for epoch in epochs)
     lasting = [
@@ -383,5 +382,5 @@ def _previous_epochs(previous: pa.Table, lapsing: pa.Array) -> dict[int, list[tu
 
 
 def _places(entity: Array, day: Array) -> Array:
-    """Returns one number for each entity and day, in their order."""
+    """Maps entity and day to one number that sorts by both."""
     return entity.astype(np.int64) * (1 << 33) + (day.astype(np.int64) - BEFORE_ANY_DAY)

@@ -1,4 +1,4 @@
-"""The final status of each entity and each link, by the global step's assignment and decisions."""
+"""The final status of each entity and link, from the global step's assignment and decisions."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ MEMBERSHIP = pa.schema(
 )
 """An infrastructure entity, contested or not, and its cluster.
 
-`TIE_COUNTS` and `doubted` are as ASSIGNMENT has them. `known_as` is its own
-id, which is not written.
+`TIE_COUNTS` and `doubted` are as in ASSIGNMENT. `known_as` is the entity's own id, which is not
+written.
 """
 
 CLUSTER_LINK = pa.schema({"cluster_id": TEXT, "entity_a": TEXT, "entity_b": TEXT, "weight": NUMBER})
@@ -47,7 +47,7 @@ MEMBERSHIPS = "memberships"
 CLUSTER_LINKS = "cluster_links"
 
 _PUBLIC_KINDS = (EntityKind.PHONE, EntityKind.DOMAIN, EntityKind.URL, EntityKind.EMAIL)
-"""Kinds that customers of an organisation name; others are a supplier's, such as a mule's."""
+"""Kinds that an organisation's customers name; a hub of another kind is a supplier's or mule's."""
 
 _OF_LINKS = tuple(
     map(
@@ -61,7 +61,7 @@ _OF_LINKS = tuple(
 def finalize_entities(
     entities: pa.RecordBatch, assignment: pa.RecordBatch, decided: DecisionsInForce = NO_DECISIONS
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Converts CLASSIFIED_ENTITY rows to ENTITY rows, and to MEMBERSHIP rows where in a cluster."""
+    """Converts CLASSIFIED_ENTITY rows to ENTITY rows, and to MEMBERSHIP rows of cluster members."""
     assigned = assigned_rows(assignment, hash_text(entities["entity_id"]))
     contested = true_mask(pc.equal(entities["status"], Status.CONTESTED))
     in_graph = true_mask(pc.is_in(entities["status"], IN_GRAPH))
@@ -81,7 +81,7 @@ def finalize_entities(
         facts[row] = (*known(row), fact("beside_others", assigned["elsewhere"][row].as_py()))
     for row in np.flatnonzero(true_mask(assigned["returned"])).tolist():
         facts[row] = (*known(row), fact("returned"))
-    # The words of a decision may name what is withheld.
+    # The words of a decision may name a withheld identifier.
     shown = ~true_mask(are_withheld(entities["entity_id"]))
     for row, about in _decisions_on(entities["known_as"], shown, decided):
         facts[row] = (*known(row), about.as_fact("decided"))
@@ -103,10 +103,10 @@ def finalize_entities(
 def finalize_links(
     links: pa.RecordBatch, assignment: pa.RecordBatch, decided: DecisionsInForce = NO_DECISIONS
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Returns LINK rows with `accepted` and the reason, and CLUSTER_LINK rows of the accepted ones.
+    """Adds `accepted` and the reason to LINK rows; also returns CLUSTER_LINK rows if accepted.
 
-    A hard link is accepted when both ends are in one cluster; the reason names a decision that ties
-    its ends, or separates their clusters. A soft link describes, and is never accepted.
+    A hard link is accepted if both ends are in one cluster. The reason names a decision that ties
+    its ends, or separates their clusters. A soft link only describes, and is never accepted.
     """
     ends = [assigned_rows(assignment, hash_text(links[end])) for end in ("entity_a", "entity_b")]
     cluster_a, cluster_b = (clusters_of(end) for end in ends)
@@ -143,7 +143,7 @@ def finalize_batch(
     finalize: Callable[..., tuple[pa.RecordBatch, pa.RecordBatch]],
     beside: str,
 ) -> Iterator[Any]:
-    """Yields what `finalize_entities` or `finalize_links` returns, the second tagged `beside`."""
+    """Applies `finalize_entities` or `finalize_links`; tags its second result `beside`."""
     final, more = finalize(batch, assignment, decided)
     yield final
     yield beam.pvalue.TaggedOutput(beside, more)
@@ -164,7 +164,7 @@ def _replaced(
 def _decisions_on(
     entity_ids: pa.Array, rows: Array, decided: DecisionsInForce
 ) -> Iterator[tuple[int, Decision]]:
-    """Yields the decisions on each entity of a mask; a legitimate one is the reason already."""
+    """Yields the decisions on each entity of a mask, except `legitimate`, a reason already."""
     named = pa.array(sorted(decided.by_entity), TEXT)
     is_named = true_mask(
         pc.or_(pc.is_in(entity_ids, named), pc.is_in(without_epochs(entity_ids), named))

@@ -460,7 +460,7 @@ def call_confirmed_by_node(rows: pa.Table, node: Array) -> Array:
 
 
 def component_counters(named: pa.Table) -> Iterator[CounterValue]:
-    """Counts the entities of INCIDENCE rows, their components, and the largest component's entities.
+    """Counts the entities and components of INCIDENCE rows, and the largest component's entities.
 
     A run raises an alarm by the size of the largest component, before any tie is doubted. 4 to 7 %
     of the links in complaints mislead, which joins nine tenths of all entities into one component.

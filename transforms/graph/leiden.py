@@ -1,12 +1,12 @@
 """Leiden communities, searched one connected component at a time and kept from run to run.
 
-No community crosses a component. With a resolution per weight, rather than per share of all ties,
-the search of a component depends on nothing else, and that resolution is rounded so coarsely that a
-day's records mostly leave it as it was. So a component with the fingerprint of one that an earlier
-run searched is not searched again: its communities are read from that run's `islands` table, and
+No community crosses a component. The resolution is per weight, not per share of all ties, so the
+search of a component depends on nothing outside it. The resolution is rounded so coarsely that a
+day's records mostly leave it unchanged. So a component that an earlier run searched, by its
+fingerprint, is not searched again. Its communities come from that run's `islands` table, and are
 used only if they have the quality that the table claims. Nodes and ties keep their order within a
-component, which makes fingerprint, communities and quality the same to the last bit whatever else
-the graph holds.
+component. So fingerprint, communities and quality are the same to the last bit, whatever else the
+graph holds.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ LEIDEN_ITERATIONS = 2
 """One iteration under-converges."""
 
 RESOLUTION_STEPS = 4
-"""Steps of the resolution's grid to a doubling."""
+"""Steps of the resolution's grid for each doubling."""
 
 _ENGINE = "graspologic-native"
 
 SEARCH_METHOD = f"1 {LEIDEN_SEED} {LEIDEN_ITERATIONS} {_ENGINE} {version(_ENGINE)}".encode()
-"""The part of every fingerprint that changes with the method, so that no older one matches."""
+"""The part of every fingerprint that changes with the method, so that older ones never match."""
 
 FINGERPRINT_BYTES = 16
 """Bytes of a fingerprint: two components share one by chance once in 2^64 components."""
@@ -60,8 +60,8 @@ FileDigest = tuple[str, str]
 def find_communities(graph: Ties, nodes: int, resolution: float) -> Array:
     """Labels each node with the smallest member of its community, by modularity.
 
-    Traag, Waltman and van Eck, Scientific Reports 9, 5233 (2019). The same for the same graph: the
-    seed is fixed and the ties come sorted. A node without ties is alone.
+    Traag, Waltman and van Eck, Scientific Reports 9, 5233 (2019). The same graph always gives the
+    same labels: the seed is fixed and the ties are sorted. A node without ties is alone.
     """
     label = np.arange(nodes)
     if len(graph.a):
@@ -73,7 +73,7 @@ def find_communities(graph: Ties, nodes: int, resolution: float) -> Array:
 def find_csr_communities(
     pointers: Array, columns: Array, weight: Array, resolution: float
 ) -> Array:
-    """Numbers the communities of a symmetric matrix of ties in CSR form, a number per row."""
+    """Returns a community number for each row of a symmetric matrix of ties in CSR form."""
     nodes = len(pointers) - 1
     _, communities = graspologic_native.leiden_csr(
         pointers.astype(np.int64, copy=False),
@@ -105,10 +105,10 @@ def smallest_members(label: Array) -> Array:
 def fitted_resolution(graph: Ties, label: Array) -> float | None:
     """Returns the resolution at which modularity is the likelihood of a partition, or None.
 
-    Newman, Phys. Rev. E 94, 052315 (2016), equation 15: with the rates of ties inside and between
-    communities against chance, (in - between) / (ln in - ln between). It grows with the number of
-    communities, so that many small call centers are separated as well as few large ones. None where
-    no such resolution exists.
+    Newman, Phys. Rev. E 94, 052315 (2016), equation 15: (in - between) / (ln in - ln between), for
+    the rates of ties inside and between communities against chance. It grows with the number of
+    communities, so that many small call centers are separated as well as few large ones. Returns
+    None if no such resolution exists.
     """
     weight = graph.weight
     degree = np.bincount(graph.a, weight, len(label)) + np.bincount(graph.b, weight, len(label))
@@ -135,7 +135,7 @@ def rounded_density(graph: Ties, resolution: float) -> float:
 
 @dataclass(frozen=True)
 class ComponentCommunities:
-    """The communities of one component: per node, by hash, the place of its community's first node.
+    """The communities of one component: for each node, the place of its community's first node.
 
     `quality` is the modularity times the weight of all ties.
     """
@@ -146,11 +146,11 @@ class ComponentCommunities:
 
 @dataclass
 class ComponentCache:
-    """Communities by component fingerprint: those of earlier runs, and those that this run needed.
+    """Communities by component fingerprint, from earlier runs and from this run.
 
-    `known` comes from earlier runs; `used` is what this run needed of it, and what it found itself.
-    `taken_over` and `clustered` count these. An entry that is no partition of its component, or not
-    of the quality that it claims, is `refused` and the component searched anew.
+    `known` comes from earlier runs. `used` has the entries that this run took over from it and
+    those it found itself, counted by `taken_over` and `clustered`. An entry is `refused`, and the
+    component searched, if it does not fit the component or lacks the quality that it claims.
     """
 
     known: Mapping[str, ComponentCommunities] = field(default_factory=dict)
@@ -210,9 +210,9 @@ class ComponentSearch:
 class ComponentSplit:
     """The components of a graph, one after the other.
 
-    A place is a position in `node`, the nodes that have ties. Component i has the places `first[i]`
-    to `first[i + 1]`, its nodes in ascending order, and the ties `first_tie[i]` to
-    `first_tie[i + 1]`, between the places `a` < `b`, in sorted order.
+    A place is a position in `node`, which has the nodes with ties. Component i has the places
+    `first[i]` to `first[i + 1]`, with its nodes in ascending order. Its ties are `first_tie[i]` to
+    `first_tie[i + 1]`, between places `a` < `b`, sorted.
     """
 
     node: Array
@@ -224,7 +224,7 @@ class ComponentSplit:
 
     @classmethod
     def from_ties(cls, graph: Ties) -> ComponentSplit:
-        """Splits ties, of which there must be one at least."""
+        """Splits the ties, at least one, by component."""
         tied, ends = np.unique(np.concatenate([graph.a, graph.b]), return_inverse=True)
         a, b = np.split(ends, 2)
         _, component = np.unique(component_labels(len(tied), a, b), return_inverse=True)
@@ -257,9 +257,10 @@ class ComponentSplit:
         return _matrix(self.a, self.b, self.weight, len(self.node))
 
     def pair_communities(self, density: float) -> Array:
-        """Returns, per place, the first of its community in components of one tie; else itself.
+        """Returns the first place of each place's community in components of one tie.
 
-        The two nodes of such a component are together where modularity is better for it.
+        The two nodes of such a component are together if that raises modularity. Any other place is
+        its own community.
         """
         part = np.arange(len(self.node))
         tie = self.first_tie[:-1][np.diff(self.first_tie) == 1]
@@ -270,8 +271,8 @@ class ComponentSplit:
     def fingerprints(self, hashes: Array, density: float) -> Iterator[tuple[int, str]]:
         """Yields each component of several ties with its fingerprint.
 
-        Only components of the same communities share one. `hashes` are those of all nodes, in
-        ascending order, by which they are known in other graphs too.
+        Components with the same fingerprint have the same communities. `hashes` are the ascending
+        hashes of all nodes, which identify them in other graphs too.
         """
         start = np.repeat(self.first[:-1], np.diff(self.first_tie))
         members, weight = hashes[self.node].astype("<i8"), self.weight.astype("<f8")
@@ -287,7 +288,7 @@ class ComponentSplit:
             yield component, digest.hexdigest()
 
     def search(self, component: int, density: float) -> Array:
-        """Returns, per place of one component, a number of its community that no other has."""
+        """Returns a unique community number for each place of one component."""
         places = self.places(component)
         rows = self.matrix.indptr[places.start : places.stop + 1].astype(np.int64)
         inside = slice(rows[0], rows[-1])
@@ -300,7 +301,7 @@ class ComponentSplit:
         return len(self.node) + 2 * places.start + label
 
     def quality(self, part: Array, density: float) -> Array:
-        """Returns, per component, the modularity of its communities times the weight of all ties.
+        """Returns each component's modularity times the weight of all ties.
 
         Newman and Girvan, Phys. Rev. E 69, 026113 (2004), with a resolution.
         """
@@ -323,7 +324,7 @@ def cache_rows(used: Mapping[str, ComponentCommunities]) -> pa.Table:
 
 
 def cache_entries(rows: pa.Table) -> dict[str, ComponentCommunities]:
-    """Reads COMPONENT rows, without those whose `parts` are no places of first members."""
+    """Reads COMPONENT rows; skips rows whose `parts` are not places of first members."""
     entries = {}
     for row in rows.to_pylist():
         part = np.array(row["parts"], np.int64)
@@ -342,18 +343,18 @@ def cache_counters(cache: ComponentCache) -> Iterator[CounterValue]:
 
 @dataclass(eq=False)
 class ReadComponentCache(beam.PTransform):
-    """Reads `files`, once a window, to MAIN (COMPONENT batches) and COUNTERS of those refused."""
+    """Reads `files` once a window: MAIN has COMPONENT batches, COUNTERS the refused files."""
 
     files: tuple[FileDigest, ...]
 
     def expand(self, start: beam.PCollection) -> Any:
-        """Reads every file for the one element of each window."""
+        """Reads every file for the single element of each window."""
         step = beam.FlatMap(_read_component_files, self.files)
         return start | step.with_outputs(COUNTERS, main=MAIN)
 
 
 def read_component_file(path: str, digest: str) -> pa.Table | None:
-    """Reads the COMPONENT rows of a file; None if it is gone, another, or far too large."""
+    """Reads the COMPONENT rows of a file; None if it is missing, altered or far too large."""
     try:
         with open_bytes(path) as file:
             whole = hashlib.sha256()

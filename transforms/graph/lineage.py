@@ -1,9 +1,9 @@
 """Cluster ids kept from run to run, and the events of each cluster.
 
-A cluster of this run takes the id of the previous one with which it shares most members, pairs
-with the greatest overlap first, each id once. No id changes without an event: born, grew, merged,
-split, unchanged or ended. An event says whether one reporter alone put a member into the cluster,
-and by which records.
+A cluster of this run takes the id of the previous cluster with which it shares most members. Pairs
+with the greatest overlap go first, and each id is used once. No id changes without an event: born,
+grew, merged, split, unchanged or ended. An event says whether a single reporter put a member into
+the cluster, and names the records.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ from transforms.graph.robustness import CORE_ROBUSTNESS
 from transforms.read.parquet_limits import OverLimitError, check_decoded
 
 CHANGE = pa.schema({"node": INTEGER, "alone": FLAG})
-"""A member that was in another cluster of the previous run or in none, sorted by node.
+"""A member that the previous run had in another cluster or in none; rows are sorted by node.
 
 `alone` marks the only member of its cluster.
 """
 
 WEAK_CHANGE = pa.schema({"entity_id": TEXT, "cluster_id": TEXT, "shown_by_one": FLAG})
-"""A member that changed and that one reporter alone put into its cluster.
+"""A changed member that a single reporter put into its cluster.
 
-`shown_by_one` marks one that nobody else shows at all; any other is tied there by one.
+`shown_by_one` marks a member that only one reporter shows; any other has ties by one reporter.
 """
 
 CHANGE_RECORD = pa.schema({"cluster_id": TEXT, "record_id": TEXT})
 """A record that a weak change of a cluster rests on, `org|record_id`."""
 
 RECORDS_NAMED = 10
-"""Records of an event that are named."""
+"""Most records that an event names."""
 
 EVENTS, COUNTERS, CHANGES = "events", "counters", "changes"
 
@@ -65,8 +65,8 @@ EVENTS, COUNTERS, CHANGES = "events", "counters", "changes"
 def keep_ids(assignment: pa.RecordBatch, previous: pa.Table) -> pa.RecordBatch:
     """Renames the clusters of ASSIGNMENT rows after those of PREVIOUS rows.
 
-    Of equal overlaps, the pair that leaves least over goes first, then the smaller ids. A cluster
-    that follows none keeps its own id, unless a previous cluster had that: then it gets another.
+    Among equal overlaps, the pair with the fewest other members goes first, then smaller ids. A
+    cluster that follows none keeps its own id, or gets a new id if a previous cluster had it.
     """
     before, now = _cluster_of(previous), _cluster_of(assignment)
     sizes_before, sizes = Counter(before.values()), Counter(now.values())
@@ -86,14 +86,17 @@ def keep_ids(assignment: pa.RecordBatch, previous: pa.Table) -> pa.RecordBatch:
 
 
 def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
-    """Returns LINEAGE rows of a run whose ASSIGNMENT has the ids that `keep_ids` gave.
+    """Returns LINEAGE rows of a run whose ASSIGNMENT has the ids from `keep_ids`.
 
-    Every current cluster has `born` (no member was in a cluster before), `unchanged` or `grew` (all
-    it shares is with one previous cluster, and that one with no other), or else `merged` (members
-    of several previous clusters) or `split` (of one whose members went to several) or both. Every
-    previous id that is no longer in use has `ended`, with the clusters that its members went to.
-    A member that is in no cluster now, such as a hub, makes no event; `members_gone` counts it, so
-    that a cluster that shrank differs from one that is unchanged.
+    Each current cluster has one of these events, or both `merged` and `split`:
+
+    - `born`: no member was in a cluster before;
+    - `unchanged`, `grew`: it shares members with one previous cluster only, and vice versa;
+    - `merged`: its members come from several previous clusters;
+    - `split`: its members come from a previous cluster whose members went to several.
+
+    A previous id that is no longer used has `ended`, with the clusters of its former members. A
+    member without a cluster now, such as a hub, makes no event, but `members_gone` counts it.
     """
     cluster_before, cluster_now = _cluster_of(previous), _cluster_of(assignment)
     before, now = Counter(cluster_before.values()), Counter(cluster_now.values())
@@ -138,7 +141,7 @@ def lineage_events(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
 
 
 def changed_members(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
-    """Returns CHANGE rows of a run whose ASSIGNMENT has the ids that `keep_ids` gave."""
+    """Returns CHANGE rows of a run whose ASSIGNMENT has the ids from `keep_ids`."""
     before, now = _cluster_of(previous), _cluster_of(assignment)
     sizes = Counter(now.values())
     rows = [
@@ -151,7 +154,7 @@ def changed_members(assignment: pa.RecordBatch, previous: pa.Table) -> pa.Table:
 
 def weak_changes(members: pa.RecordBatch, changed: pa.Table) -> pa.Table:
     """Returns WEAK_CHANGE rows of the MEMBERSHIP rows that are in CHANGE rows."""
-    # Null where it did not change.
+    # Null for members that did not change.
     alone = column_of_keys(hash_text(members["entity_id"]), changed, "node", "alone")
     reporters = members["reporters"]
     tied = pc.if_else(alone, reporters, members["link_reporters"])
@@ -162,7 +165,7 @@ def weak_changes(members: pa.RecordBatch, changed: pa.Table) -> pa.Table:
 
 
 def records_that_show(mentions: pa.RecordBatch, weak: pa.Table) -> pa.Table:
-    """Returns CHANGE_RECORD rows of the CLASSIFIED rows that show what one reporter alone does."""
+    """Returns CHANGE_RECORD rows of the CLASSIFIED rows that show members `shown_by_one`."""
     mentions = explode(mentions, MENTIONS, ["group_id"])
     shown = weak.filter(weak["shown_by_one"])
     clusters = column_of_keys(mentions["entity_id"], shown, "entity_id", "cluster_id")
@@ -172,7 +175,7 @@ def records_that_show(mentions: pa.RecordBatch, weak: pa.Table) -> pa.Table:
 
 
 def records_that_tie(links: pa.RecordBatch, weak: pa.Table) -> pa.Table:
-    """Returns CHANGE_RECORD rows of the accepted LINK rows of one reporter that tie a change."""
+    """Returns CHANGE_RECORD rows of accepted LINK rows of one reporter that tie other members."""
     tied = weak.filter(pc.invert(weak["shown_by_one"]))
     alone = pc.and_(links["accepted"], pc.less(links["reporters"], CORE_ROBUSTNESS))
     parts = []
@@ -186,7 +189,10 @@ def records_that_tie(links: pa.RecordBatch, weak: pa.Table) -> pa.Table:
 
 
 def name_records(events: pa.RecordBatch, weak: pa.Table, records: pa.Table) -> pa.Table:
-    """Returns the LINEAGE rows with what rests on one reporter, by WEAK_CHANGE, CHANGE_RECORD."""
+    """Marks LINEAGE rows that rest on one reporter, and names the records.
+
+    `weak` are WEAK_CHANGE rows, `records` CHANGE_RECORD rows.
+    """
     by_cluster = defaultdict[str, set[str]](set)
     for row in records.to_pylist():
         by_cluster[row["cluster_id"]].add(row["record_id"])
@@ -222,7 +228,7 @@ class ReadPreviousMembers(beam.PTransform):
     members: tuple[str, ...]
 
     def expand(self, start: beam.PCollection) -> Any:
-        """Reads every file for the one element of each window."""
+        """Reads every file for the single element of each window."""
         members = self.members
         return (
             start | "Files" >> beam.FlatMap(lambda _: members) | beam.FlatMap(read_previous_members)
@@ -233,7 +239,7 @@ def read_previous_members(path: str) -> Iterator[pa.RecordBatch]:
     """Yields one file of a run's members/ as PREVIOUS rows.
 
     Raises:
-        AlteredRunError: if it decodes to more than any of its size.
+        AlteredRunError: if it decodes to more than a file of its size can hold.
     """
     with open_bytes(path) as file:
         try:
@@ -242,7 +248,7 @@ def read_previous_members(path: str) -> Iterator[pa.RecordBatch]:
             raise AlteredRunError(f"{path}: {NOT_WRITTEN}: {error}; {REMEDY}") from None
         file.seek(0)
         whole = pq.ParquetFile(pa.BufferReader(file.read()))
-    # Runs of before have no days of use: the numbers of their epochs are not kept.
+    # Older runs have no days of use, so their epochs do not keep their numbers.
     used = [name for name in ("first_used", "last_used") if name in whole.schema_arrow.names]
     rows = whole.read(columns=["entity_id", "cluster_id", *used])
     ids = rows["entity_id"].combine_chunks()
@@ -269,9 +275,9 @@ def _days(times: pa.ChunkedArray) -> pa.ChunkedArray:
 def follow_previous(
     assignment: pa.RecordBatch, members: Iterable[pa.RecordBatch], follows: bool
 ) -> Iterator[Any]:
-    """Yields the one ASSIGNMENT with the ids of the run before, and what changed since.
+    """Yields the ASSIGNMENT with the ids of the previous run, and the changes since.
 
-    `members` are the PREVIOUS batches of the run that this one `follows`; if it follows none, all
+    `members` are the PREVIOUS batches of the previous run. Without one (`follows` is false), all
     clusters are born. Tags EVENTS (LINEAGE), CHANGES (CHANGE) and COUNTERS.
     """
     previous = table_of(members, PREVIOUS)
@@ -286,14 +292,14 @@ def follow_previous(
 
 @dataclass(eq=False)
 class NameRecords(beam.PTransform):
-    """Names in LINEAGE batches the records of what rests on one reporter.
+    """Names in LINEAGE batches the records of changes that rest on one reporter.
 
     Input: a dict of `events` (LINEAGE), `changes` (CHANGE), `members` (MEMBERSHIP), `mentions`
     (CLASSIFIED) and `links` (LINK) batches.
     """
 
     def expand(self, parts: Mapping[str, beam.PCollection]) -> Any:
-        """Finds the members that one reporter put there, and then what each reporter said."""
+        """Finds the members that a single reporter put there, then the records of that reporter."""
         changed = AsIter(parts["changes"])
         weak = parts["members"] | "Weak" >> beam.FlatMap(_rows, weak_changes, [CHANGE], changed)
         named = AsIter(weak)
@@ -313,20 +319,20 @@ def _rows(
     schemas: Sequence[pa.Schema],
     *sides: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
-    """Yields what `work` makes of a batch and of side inputs, each a table of its schema."""
+    """Applies `work` to a batch and its side inputs, each as a table of its schema."""
     tables = (table_of(side, schema) for side, schema in zip(sides, schemas, strict=True))
     yield from batches_of(work(batch, *tables))
 
 
 def _cluster_of(rows: Rows) -> dict[int, int]:
-    """Returns the cluster of each member of PREVIOUS or ASSIGNMENT rows: a hub is in none."""
+    """Returns the cluster of each member of PREVIOUS or ASSIGNMENT rows, without hubs."""
     if "hub" in rows.schema.names:
         rows = rows.filter(pc.invert(rows["hub"]))
     return dict(row_tuples(rows, "node", "cluster"))
 
 
 def _overlaps(before: Mapping[int, int], now: Mapping[int, int]) -> list[tuple[int, int, int]]:
-    """Returns the previous and the current cluster of each pair that shares members, and how many.
+    """Returns each pair of a previous and a current cluster that share members, and how many.
 
     Pairs are sorted.
     """
@@ -335,7 +341,7 @@ def _overlaps(before: Mapping[int, int], now: Mapping[int, int]) -> list[tuple[i
 
 
 def _unused_id(own: int, taken: set[int]) -> int:
-    """Returns the id, or the first of those made from it that no cluster has had."""
+    """Returns the id itself, or the first id derived from it that is not taken."""
     unused, turn = own, 0
     while unused in taken:
         turn += 1

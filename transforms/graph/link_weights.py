@@ -1,9 +1,9 @@
-"""Weights of links: what each pair of entities in a piece of evidence adds, without Beam.
+"""Weights of links: the weight that each pair of entities in a piece of evidence adds, no Beam.
 
 Pairs are added up before they travel, by pair, strength and organisation, in each partition of the
-records: however many calls name a number and its carrier, the owner of that pair gets one row a
-partition, with the hash of each reporter once. There the sums become links. Whoever reports twice
-counts once for a pair. Weights are whole millionths, because sums of integers do not depend
+records. However many calls name a number and its carrier, that pair takes one row a partition,
+with the hash of each reporter once. Then the sums become links. A reporter counts once for a pair,
+however often they report it. Weights are whole millionths, because sums of integers do not depend
 on their order.
 """
 
@@ -44,7 +44,7 @@ MAX_HARD_ENTITIES = 20
 """A record that names more hard entities is a copied list: it is counted, but links nothing."""
 
 PARTS_PER_RECORD = math.lcm(*range(1, MAX_HARD_ENTITIES))
-"""Each 1/(k-1) of a record is a whole number of its parts, so that sums of these are exact."""
+"""Parts of a record, so many that each 1/(k-1) of it is whole and sums are exact."""
 
 _CODES = pa.dictionary(SMALL_INTEGER, TEXT)
 
@@ -80,11 +80,11 @@ PAIR_SUM = pa.schema(
         "most": pa.list_(SMALL_INTEGER),
     }
 )
-"""The sums of one pair over the evidence of one partition, as one organisation reported it.
+"""The sums of one pair over one organisation's evidence in one partition.
 
-`records` counts these pieces of evidence, and `group_ids` are the smallest of them. `reporters` are
-hashes, each once, odd where a pseudonym names a person, and `most` the most millionths that a piece
-of evidence of each gives.
+`records` counts the pieces of evidence, and `group_ids` has the smallest of their ids. `reporters`
+are distinct hashes, odd for a pseudonym. `most` has, for each reporter, the most millionths that
+one piece of evidence gives.
 """
 
 
@@ -96,19 +96,19 @@ def pair_weight(named: Any, whole: Any = 1) -> Any:
     Clusters, links and explanations all use this.
 
     Args:
-        named: How many it names, k; numbers or an array.
+        named: How many identifiers it names, k; a number or an array.
         whole: The worth of the record.
     """
     return whole / np.maximum(named - 1, 1)
 
 
 def pair_micros(named: Any) -> Any:
-    """Returns the same in whole millionths, rounded down."""
+    """Returns `pair_weight` in whole millionths, rounded down."""
     return np.asarray(pair_weight(named, MILLION)).astype(np.int64)
 
 
 def link_probability(weight: Any) -> Any:
-    """Returns 1 - 2^-weight: 0 for no evidence, and half the doubt with each record's worth."""
+    """Returns 1 - 2^-weight: 0 without evidence; each record's worth halves the doubt."""
     return 1 - 2.0**-weight
 
 
@@ -182,7 +182,7 @@ def build_links(sums: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
 
 
 def reporter_hashes(keys: pa.Array) -> Array:
-    """Hashes the keys of reporters; the last bit tells whether one is a pseudonym."""
+    """Hashes the keys of reporters; the last bit is 1 for a pseudonym."""
     named = is_pseudonym(keys).to_numpy(zero_copy_only=False)
     return (hash_text(keys) & ~np.int64(1)) | named.astype(np.int64)
 

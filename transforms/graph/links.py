@@ -1,7 +1,4 @@
-"""Links: the pairs of entities in each piece of evidence, added up and weighed.
-
-The weights and their sums are those of `link_weights`.
-"""
+"""Links: the pairs of entities in each piece of evidence, added up and weighed (`link_weights`)."""
 
 from __future__ import annotations
 
@@ -52,10 +49,10 @@ _RECORD_COLUMNS = (
 def pair_entities(evidence: pa.Table) -> tuple[pa.Table, int]:
     """Converts mentions of CLASSIFIED, of whole groups, to PAIR rows; counts the groups too wide.
 
-    Entities that are suppressed link nothing. In a group, an entity is hard if some record of the
-    group shows it in a role that the scammer must really hold. Two hard entities make a hard pair.
-    A hard and a soft one make a soft pair, and so do two soft ones unless one is a supplier's:
-    everybody's carrier beside everybody's caller id is no evidence.
+    Suppressed entities link nothing. An entity is hard in a group if some record of the group
+    shows it in a role in which the scammer must really hold it. Two hard entities make a hard
+    pair. A hard and a soft entity make a soft pair. Two soft entities make a soft pair too, unless
+    one is a supplier's: everybody's carrier and everybody's caller id are no evidence.
     """
     rows = evidence.filter(pc.not_equal(evidence["status"], Status.SUPPRESSED))
     if rows.num_rows == 0:
@@ -123,7 +120,7 @@ def _pairs(batch: pa.RecordBatch, crowds: Crowds) -> Iterator[Any]:
 
 
 def _entities_by_group(evidence: pa.Table) -> pa.Table:
-    """Returns each (group, entity) once, whether it is hard there, and whether a supplier's."""
+    """Returns each (group, entity) once, with the flags `hard` and `supplier`."""
     hard = incidence.are_hard(evidence["role"])
     supplier = incidence.are_suppliers(evidence["kind"])
     table = evidence.select(["group_id", "entity_id"])

@@ -199,7 +199,7 @@ def claimed_domains(
 def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Array]:
     """Counts phone numbers in the links of lures as callbacks, if `CARRIED_BY` people report them.
 
-    Two people are enough, since a number filled in for one victim is in nobody else's link. Two
+    Two people are enough: a number filled in for one victim is in no link to another victim. Two
     groups are left alone: numbers that anybody calls a victim's, and numbers seen as a caller id.
     A page about a caller id was looked up, and the number can be an innocent person's.
 

@@ -1,10 +1,10 @@
-"""The priority of a cluster for analysts, and the parts that it is made of.
+"""The priority of a cluster for analysts, and its parts.
 
-Every part is a value from 0 to 1. Priority is their mean, weighted by the one file that analysts
-can change (data/priority.toml, or `--priority-weights FILE`), times 100.
+Every part is a value from 0 to 1. Priority is 100 times their weighted mean. Analysts can change
+the weights (data/priority.toml, or `--priority-weights FILE`).
 
-Decisions in force say how often the reporters of an organisation and channel were right. Those of
-a source that mostly was not count less in the part `victims`, and nowhere else.
+Decisions in force show how often the reporters of an organisation and channel were right. The
+reporters of a source that was mostly wrong count less in the part `victims`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from transforms.decode import read_reference_data
 WEIGHTS_FILE = "priority.toml"
 
 DEFAULT_REGION = "default"
-"""The key of [jurisdiction] for regions that are not in it."""
+"""The key of [jurisdiction] for regions without a key of their own."""
 
 
 NotNegative = Annotated[float, between(0)]
@@ -84,11 +84,11 @@ def priority_parts(
 ) -> list[Row]:
     """Returns the parts of a cluster's priority, in the order of `PRIORITY_PARTS`.
 
-    `cluster` has reporters and confidence, and losses, orgs and last_seen as no reporter alone
-    moves them (`ranked_by` of a summary's facts). `members` are MEMBERSHIP rows, `complaint_times`
-    counts people by the time of their first complaint, in microseconds since 1970. Recency and
-    growth count whole days, in UTC, back from the day of `when`. A part is a dict of part, value,
-    weight and points; points add up to the priority, 0 to 100.
+    `cluster` has confidence, and the reporters, losses, orgs and last_seen of
+    `ClusterFacts.ranked_by`. `members` are MEMBERSHIP rows. `complaint_times` counts people by the
+    time of their first complaint, in microseconds since 1970. Recency and growth count whole UTC
+    days back from the day of `when`. A part is a dict of part, value, weight and points; points add
+    up to the priority, 0 to 100.
     """
     scale, weights = by.scale, structs.asdict(by.weights)
     lost = math.fsum(
@@ -117,7 +117,7 @@ def priority_parts(
 
 
 def total_priority(parts: Iterable[Row]) -> float:
-    """Returns the priority that the parts make, 0 to 100."""
+    """Adds up the points of the parts, 0 to 100."""
     return min(math.fsum(part["points"] for part in parts), 100.0)
 
 
@@ -126,9 +126,9 @@ def _log_share(value: float, full: float) -> float:
 
 
 def _growth(complaint_times: Mapping[int, int], when: datetime, span: timedelta) -> float:
-    """Complaints of the last span against those of it and the span before; 0 where there are none.
+    """Returns the complaints of the last span as a share of the last two spans; 0 without any.
 
-    One is added to the whole, so that a single complaint is not growth in full.
+    One is added to the whole, so that a single complaint does not count as full growth.
     """
     midnight = datetime.combine(when.date() + timedelta(days=1), time(), UTC)
     late, both = (
@@ -139,7 +139,7 @@ def _growth(complaint_times: Mapping[int, int], when: datetime, span: timedelta)
 
 
 def _jurisdiction_share(members: Iterable[Row], jurisdiction: Mapping[str, float]) -> float:
-    """Returns the mean, over callback numbers, of how far legal process reaches there; else 0."""
+    """Returns the mean reach of legal process over callback numbers; 0 without any."""
     reached = [
         jurisdiction.get(member["region"] or DEFAULT_REGION, jurisdiction[DEFAULT_REGION])
         for member in members

@@ -1,8 +1,8 @@
-"""Refinement of communities: merged, and moved where other evidence shows that they belong.
+"""Refinement of communities: steps that merge them and move members to where evidence puts them.
 
-Communities are found fine on purpose (`transforms.graph.leiden`), then merged, given their loose
-ends, rid of what is misplaced, and joined to what came back. Private lines that are doubtful are
-set apart: naming a stranger is the worst that can be done here.
+The search finds small communities on purpose (`transforms.graph.leiden`). Refinement merges them,
+attaches loose ends, moves misplaced pieces and rejoins epochs. It sets doubtful private lines
+apart, since naming a stranger is the worst possible error here.
 """
 
 from __future__ import annotations
@@ -27,55 +27,55 @@ from transforms.graph.leiden import smallest_members
 from transforms.graph.supplier_likelihood import SupplierCounts, SupplierSums
 
 MERGE_SURPRISE = 1.0
-"""Nats by which a tie must beat chance, over what testing every pair already costs."""
+"""Nats by which a tie must beat chance, on top of the log of the number of pairs tested."""
 
 MIN_EXCESS = 3.0
-"""Times its expected weight that a tie must have, for chance here is not uniform."""
+"""A tie must weigh so many times its expected weight, since chance is not uniform here."""
 
 MIN_INDEPENDENT_WEIGHT = 2.0
-"""Records' worth that must be left of a tie without the identifier it mostly depends on."""
+"""Records' worth that a tie must keep without the identifier it most depends on."""
 
 HANDOVER_SHARE = 0.3
 """Share of the less active side's records, while both were active, that must name both sides."""
 
 AGREED_HANDOVER_SHARE = 0.1
-"""The same share, where the suppliers of both sides agree."""
+"""`HANDOVER_SHARE` for two sides whose suppliers agree."""
 
 SAME_OWNER_PROBABILITY = 0.95
-"""Probability, by their suppliers, from which two sides agree."""
+"""Probability of one owner, by suppliers, above which the suppliers of two sides agree."""
 
 DISAGREEMENT_NATS = 3.0
-"""Nats by which their suppliers must indicate two customers for two sides to disagree."""
+"""Nats in favour of two customers above which the suppliers of two sides disagree."""
 
 EXCESS_RECORD_NATS = 1.0
 """Nats by which a record's worth beyond `MIN_INDEPENDENT_WEIGHT` offsets disagreeing suppliers.
 
-Of thousands of records the suppliers of two parts of one customer never agree to the last one.
+Two parts of one customer with thousands of records never have exactly the same suppliers.
 """
 
 PRIOR_TRUE_SHARE, PRIOR_TIES = 0.1, 10.0
-"""Prior share of the ties that are true, and how many ties it is worth."""
+"""Prior share of true ties, and the number of ties that the prior counts as."""
 
 EM_STEPS = 50
 """Steps of expectation and maximization."""
 
 ESTABLISHED_REPORTERS = 3
-"""Reporters that make a community established."""
+"""Reporters from which a community counts as established in a merge."""
 
 FOLLOW_SHARE, FOLLOW_WEIGHT = 0.5, 0.2
-"""Share of its records that must tie a community to another for it to follow; and their weight.
+"""Least share of a community's reporters on a tie to another that it follows, and least weight.
 
-The weight keeps a list that several victims copied, which names a dozen, from counting in full.
+The weight, as a share of the reporters, keeps a copied list of a dozen from counting in full.
 """
 
 SLACK_DAYS = 3.0
-"""Days around an activity that still count as the same time: complaints come late."""
+"""Days added around an activity, since complaints come late."""
 
 MERGE_ROUNDS = 64
 """Bound on the rounds; each round at least halves some chain of joins."""
 
 ESTABLISHED_SPARE_TIES = 2
-"""Ties beyond those of a tree over its members, for a community to be established.
+"""Ties that an established community has beyond a tree over its members.
 
 A record that names k members ties k - 1 of them to the first.
 """
@@ -84,15 +84,18 @@ TIE_NATS = 4.0
 """Nats that a record's worth of ties counts for belonging: about one in fifty misleads."""
 
 MOVE_MARGIN = 5.0
-"""Nats by which another place must be better, or none at all, for a piece to leave its own."""
+"""Nats by which another community, or none, must be better for a piece to leave its own."""
 
 MOVE_ROUNDS = 3
 
 SAME_COMMUNITY_NATS = 50.0
-"""Nats for two epochs that other evidence put into one community."""
+"""Nats for one owner of two epochs that other evidence put into one community."""
 
 MIN_REPORTERS = 3
-"""Reporters who must tie a private line; where one of them names no other phone, who name it."""
+"""Reporters who must tie a private line.
+
+If one of them names no other phone, reporters who name only the line count as well.
+"""
 
 BUSINESS_LINES = ("toll_free", "premium_rate", "shared_cost", "uan")
 """Line types that no private person holds."""
@@ -100,7 +103,7 @@ BUSINESS_LINES = ("toll_free", "premium_rate", "shared_cost", "uan")
 
 @dataclass(frozen=True)
 class EpochPairs:
-    """Nodes that are one identifier before and after a gap; of several gaps each."""
+    """Pairs of nodes that are one identifier before and after a gap, one pair for each gap."""
 
     before: Array
     after: Array
@@ -119,15 +122,14 @@ class PhoneLines:
 
 
 def merge_communities(evidence: Incidence, suppliers: SupplierCounts, label: Array) -> Array:
-    """Merges communities until none asks for it; `evidence` has no group that names one node.
+    """Merges communities until no pair asks for it; each group of `evidence` names several nodes.
 
-    Two merge where the reporters who name both are more than chance and noise explain, and either
-    the tie does not depend on one identifier (a mule can serve two rings), or they were hardly
-    active at the same time: a number that hands over to the next leaves such a tie, while two rings
-    that work side by side would have been named together more. With suppliers that agree, a
-    handover may rest on a single record; suppliers that disagree, by more than there are records,
-    prevent a merge. A community most of whose records name another follows it. One record by itself
-    never joins two established communities.
+    Two communities merge if their tie is stronger than chance and does not depend on one
+    identifier, since a mule can serve two rings. They also merge if they were active at the same
+    time only briefly, but often named together then: one number handed over to the next. If
+    suppliers agree, a handover may rest on a single record. If suppliers disagree, by more than
+    extra records offset, nothing merges in these two ways. A community follows another that most
+    of its reporters name. A single record never joins two established communities otherwise.
 
     Returns:
         The new community of each node.
@@ -148,10 +150,10 @@ def merge_communities(evidence: Incidence, suppliers: SupplierCounts, label: Arr
 def attach_loose_ends(evidence: Incidence, suppliers: SupplierCounts, label: Array) -> Array:
     """Attaches the loose ends of components with at most one established community.
 
-    In those no two call centers can be confused; in any other a loose end may depend on the very
-    record that misleads. Each follows its strongest tie about which suppliers do not disagree.
-    Boruvka's rounds over ties in one strict order: each tree of followers ends in at most one
-    established community, and the outcome does not depend on the order of the input.
+    Such a component has no two call centers to confuse. In any other component, a loose end may
+    rest on a misleading record. Each loose end follows its strongest tie for which suppliers do not
+    disagree. The rounds are Boruvka's, over ties in a strict order: each tree of followers ends in
+    at most one established community, and the order of the input does not matter.
     """
     graph = evidence.ties
     component = component_labels(evidence.nodes, graph.a, graph.b)
@@ -170,10 +172,10 @@ def attach_loose_ends(evidence: Incidence, suppliers: SupplierCounts, label: Arr
 
 
 def follow_strongest_ties(between: Ties, loose: Array) -> Array | None:
-    """Joins each loose cluster to that of its strongest tie (ties: the smallest); one round.
+    """Joins each loose cluster to the cluster of its strongest tie (of equals, the smallest).
 
     Returns:
-        The new label of each label, or None where no loose one has a tie.
+        The new label of each label after one round, or None if no loose cluster has a tie.
     """
     order = np.lexsort((between.b, between.a, -between.weight))
     a, b = between.a[order], between.b[order]
@@ -187,11 +189,11 @@ def follow_strongest_ties(between: Ties, loose: Array) -> Array | None:
 def move_misplaced_pieces(
     between: Ties, suppliers: SupplierCounts, label: Array, piece: Array
 ) -> Array:
-    """Moves the pieces, a refinement of `label` with ties between them, where they fit best.
+    """Moves each piece of a community to the community that fits it best.
 
-    A victim of two call centers can tie a piece of one to the other by the only record that the
-    piece has there. All move at once, by where the others were before, so that the order does not
-    matter.
+    Pieces refine `label`, and `between` has the ties between pieces. A victim of two call centers
+    can tie a piece of one center to the other by the piece's only record. In a round all pieces
+    move at once, by the places before the round, so that their order does not matter.
     """
     counts = suppliers.sum_by_label(piece)
     for _ in range(MOVE_ROUNDS):
@@ -203,10 +205,11 @@ def move_misplaced_pieces(
 
 
 def epoch_pairs(bare: Array, first_seen: Array, reporters: Array) -> EpochPairs:
-    """Pairs the nodes of equal `bare`, the hash of the id without its epoch, by time first seen.
+    """Pairs the epochs of an identifier in the order of `first_seen`.
 
-    An epoch of one reporter is paired with that of several before it, or else with the first, and
-    lies between no others: what one person dates bridges nothing.
+    `bare` is the hash of the id without its epoch. An epoch of one reporter is paired with the
+    epoch of several reporters before it, or else with the first such epoch. Nothing follows it, so
+    a single reporter's dates bridge nothing.
     """
     follows: list[tuple[int, int]] = []
     leads: list[tuple[int, int]] = []
@@ -226,11 +229,11 @@ def epoch_pairs(bare: Array, first_seen: Array, reporters: Array) -> EpochPairs:
 def rejoin_epochs(
     evidence: Incidence, suppliers: SupplierCounts, label: Array, pairs: EpochPairs
 ) -> tuple[Array, Array]:
-    """Lets loose communities follow the established ones of their other epochs.
+    """Lets loose communities follow the established communities of their other epochs.
 
-    What came back after its lifetime is mostly another holder's: how often it is the same one's is
-    estimated from all that came back (`same_owner_probability`). Each follows at most one, the
-    likeliest, so that no two established communities become one.
+    An identifier that comes back after its lifetime mostly has another holder.
+    `same_owner_probability` estimates from all such identifiers how often the holder is the same.
+    Each loose community follows only the likeliest, so no two established communities merge.
 
     Returns:
         The new community of each node, and a mask of the nodes that followed.
@@ -255,12 +258,11 @@ def rejoin_epochs(
 def doubtful_private_lines(evidence: Incidence, label: Array, lines: PhoneLines) -> Array:
     """Masks the private lines that too few reporters tie to their communities.
 
-    One mistyped digit, or malice, puts a stranger's number where a call-back number should be. A
-    reporter who names another phone too counts for less: a number that is mistyped, copied or
-    accused appears beside a ring's own, by malice even twice. One who names nothing else ties it to
-    nothing, but confirms another who names no other phone. And those who name it beside other
-    clusters' members must be fewer. What only such a line ties is not tied by it: lines are removed
-    until none is left to remove.
+    One mistyped digit, or malice, puts a stranger's number in place of a call-back number. Such a
+    number mostly appears together with a ring's own phone, by malice even twice. So reporters who
+    name nothing but the line count only if a tying reporter names no other phone. More reporters
+    must tie the line to its own cluster than name it elsewhere. A removed line ties nothing, so
+    rounds go on until no line is removed.
     """
     named = evidence.group[lines.phone[evidence.node]]
     numbers = np.bincount(named, minlength=len(evidence.reporter))
@@ -281,7 +283,7 @@ def doubtful_private_lines(evidence: Incidence, label: Array, lines: PhoneLines)
 
 
 def established_communities(evidence: Incidence, label: Array) -> Array:
-    """Masks the labels of communities that stay connected without any one reporter."""
+    """Masks the labels of communities with `ESTABLISHED_SPARE_TIES` ties more than a tree has."""
     labels = int(label.max(initial=0)) + 1
     pair = sorted_unique(evidence.reporter[evidence.group] * evidence.nodes + evidence.node)
     reporter, node = np.divmod(pair, max(evidence.nodes, 1))
@@ -295,14 +297,14 @@ def established_communities(evidence: Incidence, label: Array) -> Array:
 
 
 def beside_own_cluster(evidence: Incidence, label: Array) -> Array:
-    """Masks the evidence's rows that name another member of their cluster in the same group."""
+    """Masks the rows of evidence whose group also names another member of their cluster."""
     key = evidence.group * (int(label.max(initial=0)) + 1) + label[evidence.node]
     _, number, named = np.unique(key, return_inverse=True, return_counts=True)
     return named[number] > 1
 
 
 def count_reporters(evidence: Incidence, rows: Array) -> Array:
-    """Counts, per node, the reporters of a mask over the evidence's rows."""
+    """Counts the reporters of each node among the rows of a mask."""
     reporter = evidence.reporter[evidence.group[rows]]
     pair = sorted_unique(reporter * evidence.nodes + evidence.node[rows])
     who, node = np.divmod(pair, max(evidence.nodes, 1))
@@ -312,9 +314,9 @@ def count_reporters(evidence: Incidence, rows: Array) -> Array:
 def same_owner_probability(bayes_factor: Array) -> Array:
     """Returns the probability that each tie is inside one call center, by its log Bayes factor.
 
-    How many ties are is estimated from the ties themselves, by expectation and maximization
-    (empirical Bayes; Efron et al., JASA 96, 1151, 2001), starting from `PRIOR_TRUE_SHARE` as if
-    `PRIOR_TIES` ties had shown it, so that few ties, or ties without evidence, prove nothing.
+    The share of such ties is estimated from the ties themselves, by expectation and maximization
+    (empirical Bayes; Efron et al., JASA 96, 1151, 2001). `PRIOR_TRUE_SHARE` counts as much as
+    `PRIOR_TIES` ties, so that a few ties, or ties without evidence, prove nothing.
     """
     rate = PRIOR_TRUE_SHARE
     odds = np.exp(np.clip(bayes_factor, -50, 50))
@@ -333,7 +335,7 @@ def reporters_by_node(evidence: Incidence) -> Array:
 class _Activity:
     """Reporters by cluster and first day, to count inside any window of days.
 
-    `up_to` counts those before each row of `key`, and all of them at the end.
+    `up_to` counts the reporters before each row of `key`; its last value counts all.
     """
 
     key: Array
@@ -364,7 +366,7 @@ class _Activity:
         return cls(key[order], up_to, origin, span, first, last, reporters)
 
     def shared(self, a: Array, b: Array) -> Array:
-        """Counts reporters of the less active of a and b while both were active; at least 1."""
+        """Counts reporters of the less active cluster while both were active; at least 1."""
         start = np.maximum(self.first[a], self.first[b]) - SLACK_DAYS
         end = np.minimum(self.last[a], self.last[b]) + SLACK_DAYS
         return np.maximum(np.minimum(self._within(a, start, end), self._within(b, start, end)), 1)
@@ -377,7 +379,7 @@ class _Activity:
 
 
 def _merge_scores(between: Ties, active: _Activity, bayes_factor: Array) -> Array:
-    """Scores how strongly each tie asks for a merge; 0 where it must not merge."""
+    """Scores how strongly each tie asks for a merge; 0 if it must not merge."""
     weight = between.weight
     outward = np.bincount(between.a, weight, len(active.reporters))
     outward += np.bincount(between.b, weight, len(active.reporters))
@@ -405,7 +407,7 @@ def _merge_scores(between: Ties, active: _Activity, bayes_factor: Array) -> Arra
 
 
 def _mutual_best(between: Ties, score: Array, labels: int) -> Array:
-    """Returns the partner of each label: of two that prefer each other, the smaller number."""
+    """Returns for each label the smaller of it and its partner, if both prefer each other."""
     asks = score > 0
     a, b, s = between.a[asks], between.b[asks], score[asks]
     source, target = np.concatenate([a, b]), np.concatenate([b, a])
@@ -421,7 +423,7 @@ def _mutual_best(between: Ties, score: Array, labels: int) -> Array:
 def _move_once(
     between: Ties, counts: SupplierSums, suppliers: SupplierCounts, label: Array, piece: Array
 ) -> Array:
-    """Moves each piece to its best cluster, or out of its own; `counts` are those of the pieces."""
+    """Moves each piece to its best cluster, or out of its own; `counts` are per piece."""
     mover = np.concatenate([between.a, between.b])
     there = label[np.concatenate([between.b, between.a])]
     mover, there, weight = sum_by_pair(mover, there, np.tile(between.weight, 2))

@@ -1,7 +1,8 @@
-"""Identifiers that a record named until another version of it took its place.
+"""Identifiers that a record named until another version replaced the record.
 
-Whoever hands in rows for an organisation can replace its records, and a ring's number is in none of
-them then. Each is counted; where most of those who reported one are gone so, it is an alarm.
+Anybody who submits rows for an organisation can replace its records, and so remove a ring's number
+from them. Each such identifier is counted. If most of its reporters are lost in this way, it is an
+alarm.
 """
 
 from __future__ import annotations
@@ -33,24 +34,24 @@ from transforms.validate import RECORD_ORDER, winning_rows
 from transforms.values import NO_RULES, SourceRules
 
 LEAST_LOST = 3
-"""Reporters who showed an identifier and no longer do, from which on that can be an alarm."""
+"""Fewest reporters who no longer show an identifier that can make an alarm."""
 
 LOST_SHARE = 0.5
-"""Share that they are of all who show it or did, from which on it is one."""
+"""Least share of lost reporters, of all who show or showed the identifier, for an alarm."""
 
 GONE_ITEM = pa.struct({"entity_id": TEXT, "reporter_key": TEXT})
 
 GONE = pa.schema([*((name, TEXT) for name in RECORD_KEY), *GONE_ITEM])
-"""An identifier that a replaced version of a record shows a suspect using, in a hard role.
+"""An identifier that a replaced version of a record shows in a hard role, and the new one does not.
 
-The version in its place does not; `reporter_key` is that of the former.
+`reporter_key` is the reporter of the replaced version.
 """
 
 
 def gone_from_versions(
     versions: pa.RecordBatch, kind: RecordKind, rules: SourceRules = NO_RULES
 ) -> pa.RecordBatch:
-    """Returns GONE rows of all versions of some records, COMPLAINT_ACCEPTED or CALL_ACCEPTED."""
+    """Returns GONE rows, from all COMPLAINT_ACCEPTED or CALL_ACCEPTED versions of records."""
     wins = np.zeros(versions.num_rows, bool)
     wins[winning_rows(one_table(versions), *RECORD_ORDER[kind])] = True
     before, after = (
@@ -63,7 +64,7 @@ def gone_from_versions(
 def gone_between(
     before: pa.RecordBatch, after: pa.RecordBatch, carried: pa.RecordBatch | None = None
 ) -> pa.RecordBatch:
-    """Returns GONE rows of what the EVIDENCE `before` shows, or was `carried`, and not `after`."""
+    """Returns GONE rows for identifiers in the EVIDENCE `before`, or `carried`, but not `after`."""
     old, new = map(_shown, (before, after))
     if carried is not None:
         old = pa.concat_tables([old, one_table(carried)])
@@ -72,11 +73,11 @@ def gone_between(
 
 
 def count_replaced(activity: pa.Table, gone: pa.Table) -> Iterator[CounterValue]:
-    """Counts identifiers of GONE rows by organisation, and those that most who showed them lost.
+    """Counts the identifiers of GONE rows by organisation, and those that lost most reporters.
 
     Args:
         activity: ACTIVITY rows.
-        gone: GONE rows of whole identifiers of it.
+        gone: GONE rows of whole identifiers of `activity`.
     """
     shown = pc.and_(
         pc.greater(activity["held"], 0),

@@ -1,12 +1,13 @@
-"""Shared hosts by behaviour: domains under which strangers rent, whether a list has them or not.
+"""Shared hosts by behaviour: domains whose pages belong to strangers, on a list or not.
 
-The pages of a ring's own site share what else the ring uses, whichever of them a victim was sent
-to. Tenants of a platform share nothing but the platform. So a domain is shared where reporters who
-were sent to different pages of it at one time, and name what else was used on them, agree on that
-much less often than one ring's would. Then its tenants are identifiers, and it is none.
+Victims of a ring's own site name the same other identifiers, whichever page they were sent to.
+Tenants of a platform share only the platform. So compare pairs of reporters who were sent
+to different pages at the same time, by the other identifiers that they name. If they agree much
+less often than victims of one ring, the domain is shared. Then its tenants are identifiers, and
+the domain itself is not.
 
-A reporter counts once, in pairs with all others, so that one who lies moves one pair in as many as
-there are others. No domain is parted of which one page has most of the reporters.
+Each reporter counts once, in pairs with all others, so a liar moves only their own pairs. A domain
+stays whole if one page has most of its reporters.
 """
 
 from __future__ import annotations
@@ -32,36 +33,36 @@ from transforms.extract.kinds import domain
 from transforms.extract.kinds.domain import PAGE_DEPTH
 
 NEAR_DAYS = 14
-"""Days within which two reporters may name the same of what one ring uses.
+"""Days within which two victims of a ring can name the same identifiers.
 
-That is the median life of a ring's number.
+This is the median life of a ring's number.
 """
 
 FEWEST_TENANTS, FEWEST_REPORTERS, TENANT_REPORTERS = 3, 6, 2
 """Least counts of a shared domain: its tenants, their reporters, and the reporters of a tenant.
 
-Of all, reporters count who name what else was used there. A page that one person was sent to may be
-about that person.
+The reporters of all tenants count only if they name other identifiers. A page that one person was
+sent to may be about that person.
 """
 
 LARGEST_SHARE = 0.5
-"""Part of a domain's reporters above which those of one page, or of no page, keep it one site."""
+"""A domain stays one site if one page, or no page, has more than this share of its reporters."""
 
 PRIOR_AGREEMENT, PRIOR_PAIRS = 0.3, 10.0
-"""Share of pairs of a ring's victims who name the same at one time, and pairs that it is worth."""
+"""Prior share of pairs of a ring's victims who agree, and the pairs that the prior counts as."""
 
 STRANGERS, SURPRISE = 0.5, 3.0
-"""Bounds within which reporters of different tenants are of different rings.
+"""Bounds beyond which reporters of different tenants are victims of different rings.
 
-They agree less than this part of what one ring's would, and by so many nats of a binomial count
-that chance does not explain it.
+Their pairs agree less often than this part of one ring's share, and chance explains the difference
+no better than by so many nats (binomial).
 """
 
 MOST_REPORTERS = 500
-"""Reporters of a domain that are compared: the pairs are as many as the square of that."""
+"""Most reporters of a domain that are compared; the number of pairs grows with the square."""
 
 DEPTHS = range(PAGE_DEPTH + 1)
-"""Parts of a path in which tenants differ, 0 where in the host; tried in this order."""
+"""Numbers of path parts in which tenants can differ, tried in this order; 0 means in the host."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ class SharedHosts:
     """The domains that strangers share, by entity id.
 
     Attributes:
-        depth: In how many parts of a path their tenants differ, 0 where in the host.
-        facts: Why each is shared.
+        depth: Number of path parts in which their tenants differ; 0 means in the host.
+        facts: The reason why each domain is shared.
         platform: The domain of each tenant, by the tenant's entity id.
     """
 
@@ -80,7 +81,7 @@ class SharedHosts:
 
 
 class _Visit(NamedTuple):
-    """A page that a reporter was sent to on a day, and the identifiers beside it."""
+    """A page that a reporter was sent to on a day, and the identifiers named with it."""
 
     entity_id: str
     reporter: int
@@ -95,16 +96,16 @@ def part_tenants(
     held: Collection[str] = (),
     before: Iterable[str] = (),
 ) -> tuple[pa.Table, SharedHosts]:
-    """Gives the links to pages of shared domains to their tenants.
+    """Assigns the links to pages of shared domains to their tenants.
 
     Args:
         activity: ACTIVITY rows of whole domains.
         known: The known-legitimate list.
-        held: Bare ids that have one holder: by decision, or by the claims of their owners.
+        held: Bare ids with a single holder, by decision or by the claims of their owners.
         before: Bare ids of earlier runs and decisions. A tenant among them keeps its domain shared.
 
     Returns:
-        The rows without a page, with those of tenants under their own ids; and the shared domains.
+        The rows without a page, plus rows of tenants under their own ids; and the shared domains.
     """
     linked = pc.is_valid(activity["page"])
     rest, pages = activity.filter(pc.invert(linked)), activity.filter(linked)
@@ -142,10 +143,10 @@ def part_tenants(
 
 
 def is_shared(visits: Sequence[_Visit], depth: int, people: int = 0) -> bool:
-    """Tells whether reporters of different tenants agree less than those of one ring would.
+    """Tells whether reporters of different tenants agree less than victims of one ring would.
 
-    Takes the square of the reporters, at most of `MOST_REPORTERS`. `people` are the reporters of
-    the domain, if more than `visits` has: the others were sent to no page of it.
+    The time grows with the square of the reporters, at most `MOST_REPORTERS`. `people` counts all
+    reporters of the domain; reporters without a visit were sent to no page of it.
     """
     sizes = _tenants(visits, depth)
     paged = len({visit.reporter for visit in visits})
@@ -177,7 +178,7 @@ def is_shared(visits: Sequence[_Visit], depth: int, people: int = 0) -> bool:
 
 
 def _tenants(visits: Iterable[_Visit], depth: int) -> dict[str, int]:
-    """Counts the reporters of each tenant that `TENANT_REPORTERS` were sent to."""
+    """Counts the reporters of each tenant that has at least `TENANT_REPORTERS`."""
     reporters: dict[str, set[int]] = defaultdict(set)
     for visit in visits:
         if tenant := tenant_id(visit.page, depth):
@@ -201,7 +202,7 @@ def _nats(share: float, expected: float) -> float:
 
 
 def tenant_id(page: str, depth: int) -> str | None:
-    """Returns the id of the tenant of a shared domain that a page is of; None if of the domain."""
+    """Returns the id of the tenant whose page this is; None if it is the shared domain's own."""
     host, *path = page.split("/")
     if len(path) < depth:
         return None
@@ -211,9 +212,9 @@ def tenant_id(page: str, depth: int) -> str | None:
 
 
 def with_tenants(evidence: pa.Table, statuses: pa.Table) -> pa.Table:
-    """Returns mentions in which links to a shared domain name the tenant.
+    """Replaces a shared domain by the tenant in mentions that link to a tenant's page.
 
-    ENTITY_STATUS rows say which domains are.
+    `statuses` are ENTITY_STATUS rows, whose `depth` marks shared domains.
     """
     shared = statuses.filter(pc.is_valid(statuses["depth"]))
     if not shared.num_rows:
@@ -232,7 +233,7 @@ def _kinds(ids: pa.Array) -> pa.Array:
 
 
 def _look_of(tenant: str) -> str | None:
-    """Returns `look_alike:BRAND` where the name of a tenant imitates a brand."""
+    """Returns `look_alike:BRAND` if the name of a tenant imitates a brand, else None."""
     host = tenant.partition(":")[2]
     name = host[: -len(domain_of(tenant).partition(":")[2]) - 1]
     brand = domain.impersonated_brand(host, name) if name and "/" not in host else None
@@ -240,14 +241,14 @@ def _look_of(tenant: str) -> str | None:
 
 
 def tenant_ids(linked: pa.Table, depth: Mapping[str, int]) -> pa.Array:
-    """Returns, of rows with `entity_id` and `page`, the tenant's id; null where it is no tenant."""
+    """Returns the tenant's id for each row with `entity_id` and `page`; null if there is none."""
     pairs = zip(linked["entity_id"].to_pylist(), linked["page"].to_pylist(), strict=True)
     ids = (tenant_id(page, depth[name]) if page and name in depth else None for name, page in pairs)
     return pa.array(ids, TEXT)
 
 
 def domain_of(entity_id: str) -> str:
-    """Returns the domain that an identifier is below, or the id where there is none; bare ids."""
+    """Returns the id of the domain above a bare id, or the id itself if there is none."""
     kind, _, value = entity_id.partition(":")
     if kind not in ("domain", "url"):
         return entity_id
@@ -256,7 +257,7 @@ def domain_of(entity_id: str) -> str:
 
 
 def partition_by_domain(batch: pa.RecordBatch, name: str, partitions: int) -> Array:
-    """Returns the partition of each row: what is below one domain is in that of the domain.
+    """Returns the partition of each row; identifiers below a domain share its partition.
 
     `name` is the column of bare ids.
     """

@@ -1,8 +1,8 @@
 """The log Bayes factor that two groups of identifiers buy from the same suppliers.
 
 A supplier's customers share its trunks, origination ids, addresses, carriers and scripts, so these
-join nothing. But two groups that are tied anyway, and that use the same few of them, are more
-likely one; and two that use others are more likely two. The countries where victims live
+tie no identifiers. But two groups with a tie are more likely one customer if they use the same few
+suppliers, and more likely two if they use different suppliers. The countries of victims
 (`transforms.graph.incidence`) are evidence of the same form.
 """
 
@@ -22,15 +22,15 @@ from transforms.arrow import Array, concat_ranges, hash_text, sorted_lookup
 from transforms.graph.incidence import rows_of_nodes
 
 CONCENTRATION = 2.0
-"""Suppliers of a kind that a customer spreads its calls over, about."""
+"""Rough number of suppliers of a kind over which a customer spreads its calls."""
 
 RECORD_WEIGHT = 0.5
-"""The count of a reporter, whom each of the two or three identifiers of a record counts again."""
+"""Weight of a reporter, since each of a record's two or three identifiers counts them again."""
 
 SUPPLIER_USE = pa.schema(
     {"node": INTEGER, "supplier": INTEGER, "kind": pa.int8(), "reporters": INTEGER}
 )
-"""Reporters whose records name an entity beside a supplier's; ids are 63-bit hashes.
+"""Number of reporters whose records name an entity and a supplier's; ids are 63-bit hashes.
 
 `kind` is the supplier's place in SUPPLIER_KINDS.
 """
@@ -38,18 +38,18 @@ SUPPLIER_USE = pa.schema(
 
 @dataclass(frozen=True)
 class SupplierCounts:
-    """Reporters by node (rows) and supplier (columns), a matrix a kind; there is one at least."""
+    """Reporters by node (rows) and supplier (columns), one matrix for each kind, at least one."""
 
     kinds: tuple[csr_array, ...]
 
     @cached_property
     def _all_kinds(self) -> tuple[csr_array, Array]:
-        """The matrices beside each other, and the number of each column's kind."""
+        """The matrices of all kinds side by side, and the kind's number of each column."""
         widths = [matrix.shape[1] for matrix in self.kinds]
         return hstack(self.kinds, format="csr"), np.repeat(np.arange(len(widths)), widths)
 
     def sum_by_label(self, label: Array) -> SupplierSums:
-        """Adds up the rows of each label, each reporter of a node as `RECORD_WEIGHT`."""
+        """Adds up the rows of each label, with `RECORD_WEIGHT` for each reporter of a node."""
         nodes, (counts, kind) = len(label), self._all_kinds
         adds = csr_array((np.ones(nodes), (label, np.arange(nodes))), shape=(nodes, nodes))
         return SupplierSums((adds @ counts * RECORD_WEIGHT).sorted_indices(), kind)
@@ -57,10 +57,9 @@ class SupplierCounts:
     def log_bayes_factor(self, label: Array, a: Array, b: Array) -> Array:
         """Returns, for pairs of clusters, the log-odds in nats that they are one customer.
 
-        The sum over kinds of the log Bayes factor of one customer against two, of whom each
-        spreads its records over suppliers by a Dirichlet distribution with their overall
-        frequencies times `CONCENTRATION` (the Dirichlet-multinomial; Good, The Estimation of
-        Probabilities, 1965). 0 where nothing is known.
+        This is the log Bayes factor of one customer against two, added up over kinds. A customer
+        spreads its records over suppliers by a Dirichlet distribution: the overall frequencies
+        times `CONCENTRATION` (Good, The Estimation of Probabilities, 1965). 0 if nothing is known.
         """
         clusters = self.sum_by_label(label)
         return clusters.piece_log_bayes_factor(clusters, a, b, np.zeros(len(a), bool))
@@ -90,19 +89,19 @@ class SupplierSums:
         return np.bincount(of_kind, self.counts.data, rows * kinds).reshape(-1, kinds)
 
     def piece_log_bayes_factor(self, pieces: SupplierSums, a: Array, b: Array, own: Array) -> Array:
-        """Returns what `SupplierCounts.log_bayes_factor` does for pieces a and clusters b.
+        """Returns `SupplierCounts.log_bayes_factor` for pairs of pieces a and clusters b.
 
-        Where b is the piece's `own` cluster, the piece is compared with the rest of it.
+        If b is the piece's `own` cluster, the piece is compared with the rest of the cluster.
         """
         counts, kind, kinds = self.counts, self.kind, int(self.kind.max(initial=0)) + 1
         width, size = counts.shape[1], len(a) * kinds
         first, rest = pieces._by_kind[a].ravel(), self._by_kind[b].ravel()
         second = rest - np.repeat(own, kinds) * first
-        # Where one of the two has no record, there is no evidence either way.
+        # Without records of both sides there is no evidence either way.
         known = (first > 0) & (second > 0)
         if not known.any():
             return np.zeros(len(a))
-        # Where only one of the two uses a supplier, its terms cancel: only shared ones are left.
+        # The terms of a supplier that only one side uses cancel: keep only shared suppliers.
         sizes = np.diff(pieces.counts.indptr)[a]
         cell = concat_ranges(pieces.counts.indptr[a], sizes)
         row, column = np.repeat(np.arange(len(a)), sizes), pieces.counts.indices[cell]
@@ -129,7 +128,7 @@ class SupplierSums:
 
 
 def supplier_use(links: pa.RecordBatch) -> pa.RecordBatch:
-    """Converts LINK rows, soft ones with a supplier at one end, to SUPPLIER_USE rows."""
+    """Converts soft LINK rows with a supplier at one end to SUPPLIER_USE rows."""
     soft = links.filter(pc.equal(links["strength"], Strength.SOFT))
     ends = soft["entity_a"], soft["entity_b"]
     near, far = pa.concat_arrays(ends), pa.concat_arrays(ends[::-1])

@@ -67,7 +67,7 @@ class ClusteredWindow:
     counters: tuple[beam.PCollection, ...]
     """((group, name), count)."""
     cache_counters: beam.PCollection
-    """((group, name), count) of components, which depend on what was cached."""
+    """((group, name), count) of components, which depend on the cache."""
     crowds: Crowds = NO_CROWDS
     """The reporters that stand for several people."""
 
@@ -83,7 +83,7 @@ class SummarizedWindow:
     suppliers: beam.PCollection
     """SUPPLIER."""
     counters: beam.PCollection
-    """((group, name), count) of what decisions say of sources."""
+    """((group, name), count) of how often decisions confirm sources."""
 
 
 def find_clusters(
@@ -99,15 +99,14 @@ def find_clusters(
     """Clusters EVIDENCE batches, window by window.
 
     Args:
-        inputs: EVIDENCE batches (`evidence`) and, if there are any, CLAIM batches (`claims`), those
-            of CONTESTED_BEFORE (`before`), GONE (`gone`), PREVIOUS (`previous`) and COMPONENT
-            (`components`). A
-            run that is given `previous` follows another, even if no member of that is left.
+        inputs: EVIDENCE batches (`evidence`) and, if there are any, batches of CLAIM (`claims`),
+            CONTESTED_BEFORE (`before`), GONE (`gone`), PREVIOUS (`previous`) and COMPONENT
+            (`components`). A run with `previous` follows another run, even if that has no members.
         start: One element a window.
         in_force: One DecisionsInForce a window.
         known: The known-legitimate list.
         register: The victim register, if there is one.
-        place: Where the pieces of evidence lie together already, the partition of each.
+        place: The partition of each piece of evidence, if pieces are already together.
         crowds: The reporters that stand for several people.
     """
     decided = AsSingleton(in_force)
@@ -185,7 +184,7 @@ def find_clusters(
 
 
 def bind_decisions(in_force: beam.PCollection, clustered: ClusteredWindow) -> Any:
-    """Binds the one DecisionsInForce of a window to the clusters that were found, where unbound."""
+    """Binds the unbound decisions of a window's DecisionsInForce to the clusters found."""
     return in_force | "Bind" >> BindDecisions(
         clustered.entities, clustered.memberships, core_members
     )
@@ -194,7 +193,7 @@ def bind_decisions(in_force: beam.PCollection, clustered: ClusteredWindow) -> An
 def summarize_clusters(
     clustered: ClusteredWindow, in_force: beam.PCollection, weights: PriorityWeights
 ) -> SummarizedWindow:
-    """Summarizes clusters as they were found; nothing is decided here."""
+    """Summarizes the clusters found; changes none of them."""
     decided = AsSingleton(in_force)
     trials = clustered.classified | "Source trials" >> beam.FlatMap(
         source_trials, decided

@@ -1,7 +1,7 @@
 """Members and links without which a graph falls apart, and how much falls off.
 
-By the depth-first search of Hopcroft and Tarjan (CACM 16, 372, 1973): what is reached through a
-node falls off without it where nothing of that leads back to before the node.
+This is the depth-first search of Hopcroft and Tarjan (CACM 16, 372, 1973). The nodes reached
+through a node fall off without it if none of them leads back to a node before it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ def find_weak_points(
 
     Args:
         graph: The neighbours of each node.
-        weight: What each node counts for on a side; 0 where it is not there.
+        weight: The weight of each node on a side; 0 for missing nodes.
 
     Returns:
-        The weights of the sides that each point parts, and of those of each bridge, a pair of a
-        node and the one before it in the search.
+        The weights of the sides that each point separates, and of the two sides of each bridge. A
+        bridge is a pair of a node and the node before it in the search.
     """
     points: dict[Node, list[int]] = {}
     bridges: dict[tuple[Node, Node], list[int]] = {}
@@ -56,7 +56,7 @@ def find_weak_points(
 
 
 def _search(graph: Mapping[Node, Collection[Node]], root: Node) -> dict[Node, Node]:
-    """Returns the nodes reached from a root, depth first, each with the one before it or itself."""
+    """Returns the nodes reached from a root, depth first, each with the node before it."""
     reached = {root: root}
     path = [(root, iter(graph[root]))]
     while path:
