@@ -1,10 +1,10 @@
 """Turns records into mentions: every identifier of a record, its place and its role.
 
-The victim's own are among them, so that later steps can keep those identifiers out of everything. A
-number that cannot be read is no mention; `count_unreadable_numbers` counts it.
+Victims' own identifiers are included, so that later steps can keep them out of everything. A number
+that cannot be read is no mention; `count_unreadable_numbers` counts it.
 
-All matches of a batch are found first, each with the role that its own field gives it; they become
-columns of drafts; then what a record says of one identifier in several places is reconciled.
+First all matches of a batch are found, each with the role that its field gives it. They become
+columns of drafts. Then the roles of each identifier within a record are reconciled.
 """
 
 from __future__ import annotations
@@ -62,22 +62,22 @@ MENTION_DRAFT = pa.schema(
         ("page", TEXT),
     ]
 )
-"""One identifier in one field of one row. `stated`: the record says which role it has."""
+"""One identifier in one field of one row. `stated`: the record states the role."""
 
 FIELD_CONFIDENCE = 0.95
-"""A reading of a field that the organisation filled in for it."""
+"""Confidence in a reading of a field for such an identifier."""
 
 SIGNALLING_CONFIDENCE = 0.9
-"""A reading of a call's signalling."""
+"""Confidence in a reading of a call's signalling."""
 
 SEVERAL_CONFIDENCE = 0.8
-"""A number found beside others in one number field."""
+"""Confidence in each of several numbers in one number field."""
 
 MAX_CARD = 100
-"""Characters of a payee in which the number of a card or paper is looked for."""
+"""Characters of a payee that are searched for the number of a card or paper."""
 
 _EMAIL_ROLES = {"reply_to": Role.SENDER, "mentioned": Role.MENTIONED, "victim": Role.VICTIM}
-"""Roles of addresses by what the input calls them; a sender's is as its domain says."""
+"""Roles of addresses by their name in the input; a sender's role depends on its domain."""
 
 _ROLES = pa.array([str(role) for role in Role], TEXT)
 
@@ -95,22 +95,22 @@ _MAYBE = [place for place, way in enumerate(Carried) if way in MAYBE_NUMBERS]
 _SITES = pa.array([str(kind) for kind in (EntityKind.DOMAIN, EntityKind.URL, EntityKind.IP)], TEXT)
 
 _Item = tuple[Any, ...]
-"""The row of an item of a list, its place there, and what is read of it."""
+"""The row of a list's item, its place in the list, and its values."""
 
 _Column = Sequence[Any]
 
 _UNNAMED = "bank:"
-"""Begins the value of an account whose bank nothing names."""
+"""Prefix of the value of an account without a known bank."""
 
 _OWN = (
     r"\b(?:my|our|mi|nuestra|mein\w{0,2}|unser\w{0,2}|mon|ma|notre|mio|mia|meu|minha|mijn|ons|onze"
     r"|mer[aei]|apn[aei])\s(?:(?!to\b|into\b|al?\b|an\b|auf\b|à\b|vers\b|sul?\b|para\b|naar\b)"
     r"[\w'’]{1,20}\W{1,3}){0,4}"
 )
-"""Words before a number that is the writer's, in the languages of `cues.toml`."""
+"""Words before a number of the writer's own, in the languages of `cues.toml`."""
 
 _CHECKED = ("iban:", "us:", "uk:", "ifsc:")
-"""Begins the values of accounts as which no card is read."""
+"""Prefixes of the values of accounts that can be no card."""
 
 _OWN_PAYEE = re.compile(
     rf"^\W{{0,3}}(?:\w{{1,12}} )?{_OWN}\S{{0,40}}\d"
@@ -127,8 +127,8 @@ def complaint_mentions(
 ) -> pa.RecordBatch:
     """Returns the mentions of COMPLAINT_ACCEPTED rows, in their order, each with its row.
 
-    `numbers`, and the `papers` in their narratives, are theirs, where they have been read already.
-    What is the number of a paper is no mention.
+    `numbers` of the rows and `papers` in their narratives are given if they have been read already.
+    The number of a paper is no mention.
     """
     numbers = numbers or identifier_matcher.complaint_numbers(batch)
     papers = find_papers(batch["narrative"]) if papers is None else papers
@@ -156,9 +156,9 @@ def call_mentions(
 ) -> pa.RecordBatch:
     """Returns the mentions of CALL_ACCEPTED rows, in their order, each with its row.
 
-    Where the direction is unknown either number may be the victim's: neither is mentioned.
-    Signalling is that of whoever called: only where that is the suspect is it mentioned.
-    `readings` are those of their numbers, where they have been read already.
+    If the direction is unknown, either number may be the victim's, and neither is mentioned.
+    Signalling belongs to the caller, and is mentioned only if the caller is the suspect. `readings`
+    of the numbers are given if they have been read already.
     """
     readings = readings or identifier_matcher.call_readings(batch)
     parts = [*_call_numbers(batch, readings), *_signalling(batch)]
@@ -167,7 +167,7 @@ def call_mentions(
 
 
 def count_unreadable_numbers(numbers: identifier_matcher.ComplaintNumbers, rows: int) -> pa.Array:
-    """Counts the numbers that could not be read, of each of `rows` complaints, as int32."""
+    """Counts the unreadable numbers of each of `rows` complaints, as int32."""
     filled = pc.not_equal(pc.utf8_trim_whitespace(numbers.raw), "")
     unread = pc.and_(filled, pc.is_null(numbers.e164))
     maybe = _may_be_several(numbers)
@@ -184,7 +184,7 @@ def count_unreadable_numbers(numbers: identifier_matcher.ComplaintNumbers, rows:
 
 
 def _without_papers(told: Sequence[PlacedMatch], papers: Papers) -> list[PlacedMatch]:
-    """Drops the matches in narratives that are within a paper's number."""
+    """Drops the matches in narratives that are part of a paper's number."""
     return [
         mention
         for mention in told
@@ -201,7 +201,7 @@ def _may_be_several(numbers: identifier_matcher.ComplaintNumbers) -> pa.Array:
 
 
 def _number_fields(numbers: identifier_matcher.ComplaintNumbers) -> pa.RecordBatch:
-    """Returns the drafts of the numbers that are read as one."""
+    """Returns the drafts of number fields that hold a single number."""
     fields, roles = _fields_and_roles(numbers)
     return _drafts_from_numbers(
         numbers.rows, fields, numbers.raw, numbers.readings, roles, FIELD_CONFIDENCE
@@ -222,7 +222,7 @@ def _several_in_fields(numbers: identifier_matcher.ComplaintNumbers) -> list[Pla
 
 
 def _fields_and_roles(numbers: identifier_matcher.ComplaintNumbers) -> tuple[pa.Array, pa.Array]:
-    """Returns the field that each number is in, and its role."""
+    """Returns the field and the role of each number."""
     fields = pa.array([f"phone_numbers[{place}]" for place in numbers.places], TEXT)
     stated = numbers.role
     return fields, pc.if_else(pc.is_in(stated, _ROLES), stated, Role.MENTIONED.value)
@@ -247,7 +247,7 @@ def _url_fields(urls: Iterable[_Item], regions: _Column) -> Iterator[PlacedMatch
 
 
 def _email_fields(emails: Iterable[_Item], roles: _Column) -> Iterator[PlacedMatch]:
-    """Yields addresses: one to reply to is the sender's, one that was shown may be forged."""
+    """Yields addresses; a reply-to address is the sender's, a shown address may be forged."""
     for row, place, text in emails:
         stated = roles[row] and roles[row][place]
         for match in _email_matches(text) if text else ():
@@ -288,7 +288,7 @@ def _payment_fields(
 
 @lru_cache(maxsize=1 << 14)
 def _payee_matches(method: str | None, payee: str, region: str | None) -> tuple[Match, ...]:
-    """Reads a payee; a paper or card is that of who paid with it, and so is what they call so."""
+    """Reads a payee; a paper, a card, or an account that the writer calls their own is a victim's."""
     written = payee[:MAX_CARD]
     is_own = _OWN_PAYEE.search(written) is not None
     return tuple(
@@ -304,7 +304,7 @@ def _may_be_card(match: Match) -> bool:
 
 
 def _calls_own(narrative: pa.StringScalar, account: Match) -> bool:
-    """Checks whether a victim calls the account of no bank that a field names their own."""
+    """Checks whether a narrative calls an account without a known bank the writer's own."""
     number = account.value.removeprefix(_UNNAMED)
     text = (narrative.as_py() or "")[:SEARCH_LIMIT]
     if number not in re.sub(r"[ .-]", "", text):
@@ -363,7 +363,7 @@ def _plain(text: str) -> str | None:
 
 
 def _slug(text: str) -> str | None:
-    """Returns a name in one spelling; a trunk's means something in its own organisation only."""
+    """Returns a name in one spelling."""
     return re.sub(r"[\W_]+", "-", text.lower()).strip("-") or None
 
 
@@ -371,7 +371,7 @@ def _drafts_from_matches(placed: Sequence[PlacedMatch]) -> pa.RecordBatch:
     """Turns matches into `MENTION_DRAFT` rows."""
     if not placed:
         return pa.RecordBatch.from_pylist([], MENTION_DRAFT)
-    # To turn tuples with zip makes an iterator of each, which the garbage collector goes through.
+    # Transposing with zip would make an iterator of each tuple, which the garbage collector visits.
     rows, fields, texts, matches, roles, confidence, stated = (
         list(map(itemgetter(field), placed)) for field in range(len(PlacedMatch._fields))
     )
@@ -399,15 +399,15 @@ def _drafts_from_numbers(
     role: pa.Array,
     confidence: float,
 ) -> pa.RecordBatch:
-    """Makes `MENTION_DRAFT` rows of columns of phone fields; a number that was not read has none.
+    """Makes `MENTION_DRAFT` rows from columns of phone fields; skips unreadable numbers.
 
     Args:
-        rows: The row of each number; all arrays have one length.
-        field: The field of each, or of all.
+        rows: The row of each number; all arrays have the same length.
+        field: The field of each number, or of all.
         raw: The numbers as written.
-        readings: What `phone.normalize` made of them.
-        role: The role of each.
-        confidence: That of a field of this sort; a reading's own lowers it.
+        readings: The readings of `phone.normalize`.
+        role: The role of each number.
+        confidence: Confidence in such fields; a reading's own confidence lowers it.
     """
     read = pc.is_valid(pc.struct_field(readings, "e164"))
     every = {
@@ -429,17 +429,19 @@ def _drafts_from_numbers(
 
 
 def _reconcile(parts: Sequence[pa.RecordBatch], own: RowIdentifiers) -> pa.RecordBatch:
-    """Gives each identifier of a record one role; `MENTION_DRAFT` rows with ids, by record.
+    """Gives each identifier of a record one role; returns `MENTION_DRAFT` rows with ids, by record.
 
-    The victim's own anywhere is the victim's own everywhere, and so is what has a victim's number
-    in it (`own`), such as an account that is named by it. A reading of the narrative takes the role
-    that a field gives; without one, what the narrative says of it. But a site of which it says that
-    the victim read, checked or shopped there is mentioned, although a field has it, and so is a
-    number that it calls genuine, although a field calls it a callback; and where it says that
-    somebody had to reply to an address, that counts for more than what a From shows. A
-    number that a link carries, and that may be an order's, has the role that the rest of its record
-    gives it; so has one in a link to a site that the victim read or looked it up on, and one of
-    a line of a private person that the record shows as the caller's: it may be an innocent's.
+    An identifier that is the victim's own anywhere in the record is so everywhere. So is one that
+    contains a victim's number (`own`), such as an account named after it. Otherwise a role in a
+    field decides, and without a field the role in the narrative. There are three exceptions:
+
+    - The narrative says that the victim read, checked or shopped at a site, or calls a number
+      genuine: then it is mentioned, although a field makes it a lure or a callback.
+    - The narrative says that somebody had to reply to an address: then it is the sender's,
+      although a field only shows it.
+    - A number in a link gets the role from the rest of the record if it may be an order's, if the
+      victim only read or checked the linked site, or if the record also shows it as a caller id
+      and a private person may hold it.
     """
     drafts = pa.concat_batches(parts)
     ids = pc.binary_join_element_wise(drafts["kind"], drafts["value"], ":")
@@ -492,7 +494,7 @@ def _reconcile(parts: Sequence[pa.RecordBatch], own: RowIdentifiers) -> pa.Recor
 
 
 def _groups_with(mask: Array, group: Array) -> Array:
-    """Masks the groups of which a row is in a mask of rows."""
+    """Masks the groups with at least one row in a mask of rows."""
     return np.bincount(group, mask) > 0
 
 
@@ -501,8 +503,8 @@ def _are_no_statements(
 ) -> Array:
     """Masks the numbers of links that have no role of their own; see `_reconcile`.
 
-    `group` numbers the identifiers, `way` is how each is carried, `said` masks what a narrative
-    states.
+    `group` numbers the identifiers. `way` says how each number is carried. `said` masks statements
+    of narratives.
     """
     mask = np.isin(way, _MAYBE)
     written = way == _WRITTEN
@@ -517,7 +519,7 @@ def _are_no_statements(
 
 
 def _in_links_to(drafts: pa.RecordBatch, numbers: Array, sites: Array) -> Array:
-    """Masks those of `numbers` that are in a link to one of `sites`, both masks of drafts."""
+    """Masks the `numbers` inside a link to one of `sites`; both are masks of drafts."""
     mask = np.zeros(len(drafts), bool)
     places = np.flatnonzero(sites)
     rows, starts, ends = (drafts[name].to_numpy() for name in ("row", "start", "end"))
@@ -531,9 +533,9 @@ def _in_links_to(drafts: pa.RecordBatch, numbers: Array, sites: Array) -> Array:
 
 
 def _contains_victims(values: RowIdentifiers, victims: Array, own: RowIdentifiers) -> Array:
-    """Checks which values, not the victim's themselves, contain what is the victim's in their row.
+    """Masks the values that contain a victim's identifier of their row.
 
-    `values` is of distinct values; those of `victims` are the victim's as their record says.
+    `values` are distinct. `victims` masks values that are the victim's own, which are not masked.
     """
     theirs, others = (
         RowIdentifiers(values.rows[mask], values.identifiers.filter(pa.array(mask)))
@@ -545,7 +547,10 @@ def _contains_victims(values: RowIdentifiers, victims: Array, own: RowIdentifier
 
 
 def _least_harmful_role(readings: Sequence[tuple[int, bool]]) -> int:
-    """Returns the role of what a narrative alone names, several times, of those that it states."""
+    """Returns the least harmful stated role of an identifier that only the narrative names.
+
+    `readings` are the role of each reading, and whether the text states it.
+    """
     stated = {role for role, is_stated in readings if is_stated}
     if not stated:
         return readings[0][0]

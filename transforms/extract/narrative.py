@@ -1,11 +1,11 @@
-"""Finds identifiers of every kind in narratives, with the role that the words beside them give.
+"""Finds identifiers of every kind in narratives, with the role that the nearby words give.
 
-The finders are those of `kinds.registry`, and `phone.find` for numbers as they are usually written.
-Roles follow the rules of `data/cues.toml`. Naming an innocent is worse than missing a link, so only
-words that say "call this" make a callback number; a number that may be the victim's own is the
-victim's; one that the text calls genuine, or the line of a bank or the police, is only mentioned.
-The rules are for text in lower case with its accents ("llamé": I called; "llame": call), bounded
-and linear. Long, since the ways to tell a holder by words are one decision.
+The finders come from `kinds.registry`; `phone.find` finds numbers in their usual form. Roles follow
+the rules of `data/cues.toml`. Naming an innocent is worse than missing a link. So only words that
+say "call this" make a callback number. A number that may be the victim's own counts as the
+victim's. A number that the text calls genuine, or a bank's or the police's, is only mentioned. The
+rules are for text in lower case with its accents ("llamé": I called; "llame": call), bounded and
+linear.
 """
 
 from __future__ import annotations
@@ -35,66 +35,66 @@ from transforms.extract.mention import NARRATIVE, Match, PlacedMatch, phone_matc
 from transforms.phone import find
 
 STATED_CONFIDENCE = 0.8
-"""A reading whose role the words around it state."""
+"""Confidence in a reading whose role the words around it state."""
 
 MENTIONED_CONFIDENCE = 0.6
-"""A reading that the text only mentions."""
+"""Confidence in a reading that the text only mentions."""
 
 Span = tuple[int, ...]
 """The start and the end of an identifier."""
 
 REACH = 400
-"""Code points before an identifier in which is looked for who speaks."""
+"""How far back, in code points, to search for the speaker of an identifier."""
 
 CUE_REACH = 140
-"""Code points before it in which its context is looked for."""
+"""How far back, in code points, to search for cues to its role."""
 
 REACH_AFTER = 120
-"""Code points after it."""
+"""How far ahead, in code points, to search for either."""
 
 _BOUNDARY = re.compile(
     r"\s(?:\s*[\"”»’)]?(?:[!?;]|\.(?!(?:let|on|rn|onft|mlt|hp|bom|txe|rm|srm|sm|rd|lec)\b))"
     r"|(?<=[\r\n])[\r\n]*)"
 )
-"""The border of two clauses, read backwards; the stop of "tel." or "no." is none."""
+"""The border of two clauses, read backwards; the stop of "tel." or "no." ends no clause."""
 
 _LINK = re.compile(r"\W{0,3}(?:[a-z]{2,8}\[?:\]?//|[\w-]+\[?\.\]?[\w.\[\]-]+[/?])")
 """The beginning of a web address in lower case."""
 
 _AMOUNT = re.compile(r"\d(?<!\w\d)(?!11\b)\d*[.,]\d\d(?!\d)")
-"""An amount. No rule names a digit before an identifier but those of ic3 and 911."""
+"""An amount. The only digits in rules for words before an identifier are in ic3 and 911."""
 
 _QUOTE_MARKS = '"“”„«»'
 
 _QUOTE_MARK = re.compile(f"[{_QUOTE_MARKS}]")
 
 _QUOTE_LEAD = 60
-"""Code points before a quotation mark in which is looked for who is quoted."""
+"""How far before a quotation mark, in code points, to search for the quoted person."""
 
 _QUOTED_NEXT = re.compile(r"\w?\W{0,3}[\"“”„«»]")
-"""The last sign of words that introduce a quotation, and the mark that it begins with."""
+"""The last sign of words that introduce a quotation, and the opening mark of the quotation."""
 
 _SENTENCE_END = re.compile(r"[.!?][\"”»’)]?\s")
 
 _CHAT_LINE = re.compile(
     r"(?:^|\n|(?<=\n))\W{0,3}(?:\[?\d{1,2}:\d{2}(?: ?[ap]m)?\]? ?)?\w{1,12}(?:\W\w{1,12})?\s?:"
 )
-"""The beginning of a line that names who speaks in it."""
+"""The beginning of a line that names its speaker."""
 
 _JSON_KEY = re.compile(r"\"\s*:\s*$")
-"""The signs before a text in JSON, which nobody says."""
+"""The signs before a text in JSON, which is no speech."""
 
 _ATTRIBUTED = re.compile(r"[\"“”»]\W*\w")
-"""The end of a quotation, and words behind it."""
+"""The end of a quotation, and words after it."""
 
 _SHORT_CLAUSE = 30
-"""Code points below which the clause before is read too."""
+"""For a clause of fewer code points, the clause before is read too."""
 
 _BETWEEN = " :;,=#()<>[]*-\t\"“'‘"
-"""Characters between words and the identifier behind them that count for no distance."""
+"""Characters between words and the identifier after them that do not count as distance."""
 
 _LAST_WORDS = 80
-"""Code points before an identifier in which a phrase begins that ends at it."""
+"""Largest length, in code points, of a phrase that ends at an identifier."""
 
 _LISTED = re.compile(r"[^\w.!?\r\n]*(?:\w{1,12}[^\w.!?\r\n]+){0,2}")
 """The characters and words between two identifiers of one list: "call 1 or at 2"."""
@@ -103,16 +103,16 @@ _SIGNS = r"[\s,()-]{0,3}"
 """Characters between an identifier and the words after it."""
 
 _RULE_PART = re.compile(r"\[(?:\\.|[^\]\\])*\]|\(\?<?[=!][^()]*\)|\{\d+(?:,\d+)?\}|\\.|[$^]")
-"""The parts of a rule that RE2 reads otherwise than Python, or at great length."""
+"""The parts of a rule that RE2 reads differently from Python, or only slowly."""
 
 _CLASS = re.compile(r"\\[wds]")
 
 _BEYOND_ASCII = r"\g<0>\\x0b\\x1c-\\x1f\\x{80}-\\x{10FFFF}"
-"""A class, and what Python's has beyond RE2's."""
+"""A class, and the characters that Python's class has beyond RE2's."""
 
 
 class _Distance(IntEnum):
-    """Code points that may stand between a cue and the identifier; more where a suspect speaks."""
+    """Code points allowed between a cue and the identifier; more if a suspect speaks."""
 
     VICTIM = 30
     OTHER = 40
@@ -120,24 +120,24 @@ class _Distance(IntEnum):
 
 
 class Cue(IntEnum):
-    """Statements of a phrase about the identifier beside it, the less harmful first."""
+    """Statements of a phrase about the identifier next to it, the less harmful first."""
 
     VICTIM = 0
     """It is the victim's own."""
     GENUINE = 1
-    """It is a bank's, the police's, the real company's."""
+    """It belongs to a bank, the police or the real company."""
     NEUTRAL = 2
-    """Somebody calls it, and the words do not say that the scammer wants that."""
+    """Somebody calls it, but the words do not say that the scammer wants that."""
     DISPLAYED = 3
-    """It was shown as the caller's."""
+    """It was shown as the caller id."""
     REQUESTED = 4
     """The scammer wants the victim to use it."""
 
 
 class CueRule(NamedTuple):
-    """The meaning of some phrases for the identifier behind them, or before them.
+    """The meaning of some phrases for the identifier after or before them.
 
-    `last`: they end right before it, so that only the last words are looked at.
+    `last`: the phrases end right before the identifier, so only the last words are searched.
     """
 
     cue: Cue
@@ -146,7 +146,7 @@ class CueRule(NamedTuple):
 
 
 class LoadedFinder(NamedTuple):
-    """A finder of the registry: RE2 without whose match a text holds nothing, and the function."""
+    """A finder of the registry; a text that its RE2 `hint` does not match holds nothing for it."""
 
     hint: str
     find: Callable[..., Iterable[Match]]
@@ -157,7 +157,7 @@ class LoadedFinder(NamedTuple):
 
 @cache
 def load_finders() -> tuple[LoadedFinder, ...]:
-    """Imports the finders of the registry, in its order; those of what is left come last."""
+    """Imports the finders of the registry, in its order, with `leftover` finders last."""
     loaded = []
     for row in KINDS:
         for finder in row.finders:
@@ -175,13 +175,13 @@ def find_in_narratives(
 ) -> list[PlacedMatch]:
     """Finds every identifier in every text.
 
-    A distinct (text, region, whether the suspect speaks) is searched once, and only by those
-    finders that have something to find in it.
+    Equal texts with the same region and speaker are searched once, and only by the finders whose
+    hints they have.
 
     Args:
         text: The narratives, or null.
-        region: The victim's country, under which national numbers are read, or null.
-        narrative_by: Whose words it is, a Speaker, or null: the victim's.
+        region: The victim's country, for reading national numbers, or null.
+        narrative_by: The Speaker of each narrative; null means the victim.
 
     Returns:
         The matches by row of the text, each with the role that its text states.
@@ -209,16 +209,16 @@ def infer_role(
     *,
     suspect_speaks: bool,
 ) -> Role | None:
-    """Infers a role from up to `REACH` lower-case code points before, `REACH_AFTER` behind.
+    """Infers a role from up to `REACH` lower-case code points before, and `REACH_AFTER` after.
 
-    None where the words state no role, `Role.MENTIONED` where they say that the identifier is
-    somebody's who is no part of the scam. A kind without phrases of its own is read by those of
-    phone numbers. `sender` is the role of an address that was only shown as the sender's.
+    Returns None if the words state no role, and `Role.MENTIONED` if they say that the holder is no
+    part of the scam. A kind without its own phrases uses the phrases of phone numbers. `sender` is
+    the role of an address that was only shown as the sender's.
     """
     family = kind.kind if kind.kind in leading_cues() else EntityKind.PHONE
     if family is EntityKind.PHONE:
         before = _before_link(before)
-    # Which amount it is tells nothing, and without it many clauses are alike.
+    # The amount does not matter, and without it many clauses are equal.
     clause, earlier = last_clauses(_AMOUNT.sub(_zero_amount, before[-CUE_REACH:]))
     cue = _leading_cue(clause, family, suspect_speaks)
     behind = _trailing_cue(following, family, suspect_speaks)
@@ -233,15 +233,15 @@ def infer_role(
 
 
 def quotes_suspect(before: str, following: str, *, introduced: bool = True) -> bool:
-    """Checks whether a place in a victim's narrative is within words of the suspect's.
+    """Checks whether a place in a victim's narrative is within the suspect's words.
 
-    These are in quotation marks, unless the victim quotes what they said themselves, or behind
+    The suspect's words are in quotation marks, unless the victims quote themselves. Or they follow
     words that introduce them, until the victim speaks again.
 
     Args:
         before: Up to `REACH` lower-case code points before the place.
-        following: Up to `REACH_AFTER` behind it.
-        introduced: Whether there may be words that introduce the suspect's.
+        following: Up to `REACH_AFTER` code points after it.
+        introduced: Whether the text may have words that introduce the suspect's.
     """
     opened = _open_quotation(before)
     if opened is not None:
@@ -256,10 +256,10 @@ def quotes_suspect(before: str, following: str, *, introduced: bool = True) -> b
 
 
 def may_be_over(before: str) -> bool:
-    """Checks whether words that introduce a suspect's, and no mark ends, may have ended.
+    """Checks whether a suspect's introduced words, which no quotation mark ends, may have ended.
 
-    They are a sentence back: "The message read: call us. My e-mail is ..." does not tell whose. A
-    line of a chat is of whom it names.
+    This is so after a full sentence: "The message read: call us. My e-mail is ..." does not tell
+    whose e-mail it is. A line of a chat belongs to the speaker that it names.
     """
     if _open_quotation(before) is not None:
         return False
@@ -270,7 +270,7 @@ def may_be_over(before: str) -> bool:
 
 
 def last_clauses(before: str) -> tuple[str, str | None]:
-    """Returns the clause that a text ends in, and the one before that."""
+    """Returns the last clause of a text, and the clause before it or None."""
     backwards, size = before[::-1], len(before)
     last = _BOUNDARY.search(backwards)
     if last is None:
@@ -281,7 +281,7 @@ def last_clauses(before: str) -> tuple[str, str | None]:
 
 
 def _before_link(before: str) -> str:
-    """Returns a text without a link that goes on behind it: `?phone=` says nothing of a number."""
+    """Returns a text without a link that continues after it: `?phone=` is no cue to a role."""
     if not before or before[-1].isspace():
         return before
     start = max(before.rfind(" "), before.rfind("\n")) + 1
@@ -290,7 +290,7 @@ def _before_link(before: str) -> str:
 
 @cache
 def leading_cues() -> dict[EntityKind, tuple[CueRule, ...]]:
-    """Returns by kind of identifier the rules for the words before it, in the file's order."""
+    """Returns the rules for words before an identifier, by kind, in the file's order."""
     rules: dict[EntityKind, tuple[CueRule, ...]] = {}
     for rule in load_reference_data("cues.toml")["before"]:
         for kind in rule["kinds"]:
@@ -301,13 +301,13 @@ def leading_cues() -> dict[EntityKind, tuple[CueRule, ...]]:
 
 @cache
 def trailing_cues(family: EntityKind) -> tuple[CueRule, ...]:
-    """Returns the rules for the words right behind an identifier; the first that matches counts."""
+    """Returns the rules for words right after an identifier; the first match counts."""
     return tuple(_rules_of("after", family, _SIGNS))
 
 
 @cache
 def suspect_cues(family: EntityKind) -> tuple[CueRule, ...]:
-    """Returns the rules where the suspect speaks: "your number" is the victim's, "mine" theirs."""
+    """Returns the rules for a suspect's speech: "your number" is the victim's, "mine" theirs."""
     rules = load_reference_data("cues.toml")
     spoken = (*rules["addressed"], *rules["caller_transcript"])
     of_family = (rule for rule in spoken if family in rule.get("kinds", (family,)))
@@ -318,12 +318,12 @@ def suspect_cues(family: EntityKind) -> tuple[CueRule, ...]:
 
 @cache
 def cues_over_lines(family: EntityKind) -> tuple[CueRule, ...]:
-    """Returns the rules for words that go over several lines, up to the identifier."""
+    """Returns the rules for words over several lines up to the identifier."""
     return tuple(_rules_of("whole", family))
 
 
 def _rules_of(table: str, family: EntityKind, lead: str = "") -> Iterator[CueRule]:
-    """Yields the rules of a table of the file, each with what goes before its phrases."""
+    """Yields the rules of a table of the file for a kind; `lead` goes before the phrases."""
     for rule in load_reference_data("cues.toml")[table]:
         if family in rule.get("kinds", (family,)):
             pattern = re.compile(f"{lead}(?:{_either(rule['phrases'])})")
@@ -332,9 +332,9 @@ def _rules_of(table: str, family: EntityKind, lead: str = "") -> Iterator[CueRul
 
 @cache
 def speech_cues(sort: str) -> re.Pattern[str]:
-    """Returns the words of one sort that tell who speaks.
+    """Returns a pattern of the words of one sort that tell who speaks.
 
-    Those that introduce what a suspect says (`introduced`) or the victim said (`own`), or by which
+    The sorts introduce words of the suspect (`introduced`) or of the victim (`own`), or show that
     the victim speaks again (`narrator`).
     """
     rules = load_reference_data("cues.toml")["speech"]
@@ -344,13 +344,13 @@ def speech_cues(sort: str) -> re.Pattern[str]:
 
 @cache
 def introduction_hint() -> str:
-    """Returns RE2 that matches every text in a part of which words introduce what is said."""
+    """Returns RE2 that matches every text with words that introduce a suspect's words."""
     return _RULE_PART.sub(_widen, speech_cues("introduced").pattern)
 
 
 @cache
 def quoted_speech_cues() -> dict[EntityKind, re.Pattern[str]]:
-    """Returns by kind the words by which a complaint quotes the caller's "call me back at"."""
+    """Returns, by kind, words with which a complaint quotes the caller's "call me back at"."""
     return {
         EntityKind(kind): re.compile(_either(rule["phrases"]))
         for rule in load_reference_data("cues.toml")["quoted_speech"]
@@ -359,12 +359,12 @@ def quoted_speech_cues() -> dict[EntityKind, re.Pattern[str]]:
 
 
 def _find_all(texts: pa.Array, regions: pa.Array) -> dict[int, list[Match]]:
-    """Finds every reading of each text; of two of the same characters the more specific one.
+    """Finds every reading of each text; of two readings of the same characters, the more specific.
 
     Each finder searches the texts that have its hint. Returns the matches by row, ascending.
     """
     finders = load_finders()
-    # RE2 looks for all rare hints together as fast as for one of them.
+    # RE2 searches all rare hints together as fast as a single hint.
     any_rare = "|".join(f"(?:{finder.hint})" for finder in finders if finder.rare)
     with_rare = _rows_with(texts, any_rare)
     few = texts.take(pa.array(with_rare))
@@ -396,7 +396,7 @@ def _place_all(
     suspect_speaks: Sequence[bool],
     matches: Mapping[int, list[Match]],
 ) -> dict[int, list[tuple[str, Match, Role, float, bool]]]:
-    """Returns the matches of each row with their text and the role that it states.
+    """Returns the matches of each row with their text, and the role that the text states.
 
     `lower` are the texts in lower case.
     """
@@ -414,18 +414,18 @@ def _place_all(
 
 
 class _Narrative(NamedTuple):
-    """A text in lower case, who speaks in it, and where its identifiers stand, in order."""
+    """A text in lower case, its speaker, and the sorted places of its identifiers."""
 
     text: str
     introduced: bool
-    """True where there may be words that introduce a suspect's."""
+    """True if the text may have words that introduce a suspect's."""
     suspect_speaks: bool
     spans: Sequence[Span]
 
     def role_of(self, match: Match, kind: IdentifierKind | None) -> tuple[Role, float, bool]:
-        """Returns the role that the text states, or else its finder's; confidence; if stated.
+        """Returns the role that the text states or else its finder's, confidence, and if stated.
 
-        What may be the victim's own as well, and whoever can hold it, is only mentioned.
+        An identifier that may as well be the victim's own is only mentioned.
         """
         if kind is None or kind.hard_role is None or match.role is Role.VICTIM:
             return match.role, MENTIONED_CONFIDENCE, True
@@ -441,15 +441,15 @@ class _Narrative(NamedTuple):
             theirs = infer_role(before, behind, kind, sender, suspect_speaks=False)
             role = Role.MENTIONED if theirs is Role.VICTIM else role
         if match.carried in MAYBE_NUMBERS and role not in (Role.VICTIM, Role.MENTIONED):
-            role = None  # that it is to be opened, or was shown, is said of the link
+            role = None  # the words are about the link, not about the number in it
         if role is None:
             return _unstated_role(match, suspect_speaks=speaks), MENTIONED_CONFIDENCE, False
         return role, STATED_CONFIDENCE, True
 
     def _words_since(self, start: int) -> int:
-        """Returns where words begin that can make an identifier at `start` a suspect's, or 0.
+        """Returns the first place of words that can make an identifier at `start` a suspect's, or 0.
 
-        Those before another identifier are of that one, unless both are in one list.
+        Words before another identifier belong to that identifier, unless both are in one list.
         """
         since = start
         for number in range(bisect_left(self.spans, (start,)) - 1, -1, -1):
@@ -464,10 +464,10 @@ class _Narrative(NamedTuple):
 
 
 def _unstated_role(match: Match, *, suspect_speaks: bool) -> Role:
-    """Returns the role where the text does not say whose it is.
+    """Returns the role of an identifier whose holder the text does not state.
 
-    A mailbox may be its writer's, and a site one that they read or shop at, unless it imitates a
-    brand, or is a link in the suspect's own words.
+    A mailbox may be the writer's own. The writer may read or shop at a site, unless it imitates a
+    brand or is a link in the suspect's own words.
     """
     if match.kind is EntityKind.EMAIL:
         return Role.MENTIONED
@@ -477,7 +477,7 @@ def _unstated_role(match: Match, *, suspect_speaks: bool) -> Role:
 
 
 def _without_overlaps(candidates: Iterable[Match], matches: Iterable[Match]) -> list[Match]:
-    """Returns the candidates that share no character with the matches, a relay's domain apart."""
+    """Returns the candidates that overlap no match; relays of operators do not count."""
     spans = [(match.start, match.end) for match in matches if match.role is not Role.OPERATOR]
     taken = bytearray(max((end for _, end in spans), default=0))
     for start, end in spans:
@@ -495,7 +495,7 @@ def _zero_amount(amount: re.Match[str]) -> str:
 
 
 def _widen(part: re.Match[str]) -> str:
-    """Returns RE2 that matches at least where Python matches a part of a rule."""
+    """Returns RE2 that matches at least all that a part of a rule matches in Python."""
     text = part[0]
     if text[0] == "{":
         return "*" if text.startswith("{0") else "+"
@@ -508,7 +508,7 @@ def _widen(part: re.Match[str]) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def _leading_cue(clause: str, family: EntityKind, suspect_speaks: bool) -> Cue | None:
-    """Returns the cue that ends nearest to the identifier; at one distance the less harmful."""
+    """Returns the cue that ends nearest to the identifier; of equally near cues, the less harmful."""
     rules = suspect_cues(family) if suspect_speaks else leading_cues()[family]
     furthest = _Distance.SPOKEN if suspect_speaks else _Distance.OTHER
     best: tuple[int, Cue] | None = None
@@ -542,7 +542,7 @@ def _cue_over_lines(before: str, family: EntityKind) -> Cue | None:
 
 
 def _open_quotation(before: str) -> int | None:
-    """Returns where a quotation begins that is not closed, or None."""
+    """Returns the start of a quotation that is still open, or None."""
     opened = None
     if not any(mark in before for mark in _QUOTE_MARKS):  # in a tenth of the pattern's time
         return None
@@ -561,7 +561,7 @@ def _open_quotation(before: str) -> int | None:
 def _is_over(before: str, start: int) -> bool:
     """Checks whether introduced words are over: the victim speaks again, or they were in marks.
 
-    No quotation is open where `before` ends.
+    No quotation is open at the end of `before`.
     """
     marked = _QUOTED_NEXT.match(before, start - 1)
     return marked is not None or speech_cues("narrator").search(before, start) is not None
@@ -582,7 +582,7 @@ def _role_of_cue(cue: Cue | None, kind: IdentifierKind, sender: Role) -> Role | 
 
 
 def _cue_rules(rule: Mapping[str, Any]) -> Iterator[CueRule]:
-    """Yields the rules of some phrases: of those that end at the identifier, and of the others."""
+    """Yields a rule for the phrases that end at the identifier, and one for all others."""
     cue = Cue[rule["cue"].upper()]
     whole = [_with_parts(phrase) for phrase in rule["phrases"]]
     for last in (True, False):

@@ -1,13 +1,12 @@
-"""Hosts, and whose each is: its registrable domain, its tenant, and the brand that it imitates.
+"""Hosts and their holders: the registrable domain, the tenant, and the brand that it imitates.
 
-Tenants share a domain of a hosting platform. The rules are those of `data/hosting.toml`, and the
-private part of the Public Suffix List. A domain under which others rent names nobody, and is no
-identifier: two rings on one platform would become one. Nor does a filter of mail, a search or an
-exit page that wraps a link: what it opens counts. Addresses are read as browsers read them (WHATWG
-URL, by Ada).
+Tenants share a domain of a hosting platform. The rules come from `data/hosting.toml` and the
+private part of the Public Suffix List. A domain that rents out names is no identifier: it would
+join two rings on one platform. For a link inside a mail filter, a search or an exit page, the link
+that finally opens counts. Addresses are parsed like in a browser (WHATWG URL, by Ada).
 
 A domain can look like a brand's by letters of other scripts, by digits, by a typing slip, or by the
-brand's name among words that sites of scams use.
+brand's name among words that scam sites use.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from transforms.decode import load_reference_data, read_reference_data
 from transforms.decode.escapes import decode_link
 
 REMEMBERED = 1 << 14
-"""Distinct hosts that a worker remembers: most are of few brands and mail providers."""
+"""Distinct hosts that a worker remembers; most records name few brands and mail providers."""
 
 LONGEST_HOST = 253
 """Characters of a host name (RFC 1035 section 2.3.4)."""
@@ -46,7 +45,7 @@ KNOWN_SITES = "known_sites.csv"
 """The compiled list of organisations' sites: the columns of known_legitimate.csv."""
 
 DOT = r"(?:\.|\s?[\[({]\s?(?:\.|dot|punto|punkt|point)\s?[\])}]\s?|。|．)"
-"""A dot as written, or as defanged so that nobody follows the link."""
+"""A dot, plain or defanged so that nobody follows the link."""
 
 LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 
@@ -73,18 +72,18 @@ _UNROUTED = tuple(
         "ff00::/8",
     )
 )
-"""Addresses that everybody's own network has (RFC 6890): they tie strangers together."""
+"""Addresses inside everybody's own network (RFC 6890), which would tie strangers together."""
 
 
 def refang(text: str) -> str:
-    """Returns the text with defanged dots, colons and schemes as they were."""
+    """Restores defanged dots, colons and schemes."""
     text = _DOT.sub(".", text).replace("[:]", ":").replace("[@]", "@").replace("[/]", "/")
     return re.sub(r"^\s*h[tx]{2}p(s?)\s?:\s?//", r"http\1://", text, flags=re.IGNORECASE)
 
 
 @lru_cache(maxsize=REMEMBERED)
 def canonical_host(host: str) -> str | None:
-    """Returns the host in lower-case ASCII (IDNA 2008, RFC 5891), or None where it is not one."""
+    """Returns the host in lower-case ASCII (IDNA 2008, RFC 5891), or None if it is no host."""
     host = refang(host).strip().rstrip(".").lower()
     if not host or len(host) > LONGEST_HOST:
         return None
@@ -105,7 +104,7 @@ def registrable_domain(host: str) -> str | None:
 
 
 def public_suffix(host: str) -> str:
-    """Returns the public suffix of a host; empty where it has none that is known."""
+    """Returns the public suffix of a host; empty if it has no known suffix."""
     return _split_host(host).suffix
 
 
@@ -117,18 +116,18 @@ def private_suffixes() -> frozenset[str]:
 
 @cache
 def public_suffixes() -> frozenset[str]:
-    """Returns the part of the Public Suffix List that is no private one, with its marks."""
+    """Returns the Public Suffix List without its private part, with its marks `*.` and `!`."""
     return frozenset(tldextract.TLDExtract(cache_dir=None, suffix_list_urls=()).tlds)
 
 
 def is_on_hosting_platform(host: str) -> bool:
-    """Checks whether a host is a customer's of a platform on the Public Suffix List, as web.app."""
+    """Checks whether a host belongs to a customer of a listed platform, such as web.app."""
     parts = _split_host(host)
     return parts.is_private and "." in parts.suffix and bool(parts.domain)
 
 
 def canonical_ip(text: str) -> str | None:
-    """Returns the address in canonical form (RFC 5952), or None if it is none or is not routed."""
+    """Returns the address in canonical form (RFC 5952), or None if it is invalid or not routed."""
     try:
         address = ipaddress.ip_address(text.strip().strip("[]").partition("%")[0])
     except ValueError:
@@ -159,7 +158,7 @@ class KnownSite(NamedTuple):
 def known_sites() -> Mapping[str, KnownSite]:
     """Returns the compiled list of organisations' sites by registrable domain.
 
-    It is read as it stands, since tests check each row of it.
+    Tests check each row of the file, so it is read without checks.
     """
     rows = csv.reader(read_reference_data(KNOWN_SITES).splitlines()[1:])
     return {row[0].removeprefix("domain:"): KnownSite(row[1], row[2]) for row in rows}
@@ -172,7 +171,7 @@ def is_known_site(name: str) -> bool:
 
 @cache
 def click_platforms() -> dict[str, str]:
-    """Returns the ad platforms, by the parameters that they add to one visitor's link."""
+    """Returns the ad platforms, by the parameters that they add to a visitor's link."""
     rows = load_reference_data("hosting.toml")["click_id"]
     return {key: row["platform"] for row in rows for key in row["keys"]}
 
@@ -190,43 +189,43 @@ def _split_host(host: str) -> tldextract.ExtractResult:
 
 @cache
 def _suffixes() -> tldextract.TLDExtract:
-    """Returns the list that ships with tldextract: no cache folder, never the network."""
+    """Returns the list that ships with tldextract; uses no cache folder and no network."""
     return tldextract.TLDExtract(
         cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True
     )
 
 
 _SAFE = "!$'()*+,;=:@~-._"
-"""Signs that stay as they are in a part of a path (RFC 3986, pchar without `&`)."""
+"""Signs that stay unescaped in a part of a path (RFC 3986, pchar without `&`)."""
 
 _RULE = re.compile(r"(?P<host>[^/?]+)(?:/(?P<path>[^?]+))?(?:\?(?P<key>\w+)=(?P<argument>.+))?")
 
 _CAPTURE = re.compile(r"\{(?P<name>\w+)(?P<more>\+?)(?::(?P<shape>\w+))?\}")
 
 _REST = "rest"
-"""The name of what `{...}` captures."""
+"""The name of the group for `{...}`."""
 
 _NOBODYS = r"(?:(?:www|m)\.)?"
-"""Labels before a host that are nobody's."""
+"""Labels before a host that say nothing about its holder."""
 
 _BELOW = r"(?:.+\.)?"
 
 _DEEPEST = 4
-"""Wrappers around one link that are taken off: a mail filter's, of a search, of an exit page."""
+"""Most wrappers around a link that are removed: of mail filters, searches and exit pages."""
 
 PAGE_DEPTH = 2
-"""Parts of a path in which tenants of a platform that no rule knows can be told apart."""
+"""Parts of a path that can tell tenants apart on a platform without a rule."""
 
 _LONGEST_PAGE = 300
 
 _PERSONAL_DIGITS = 7
-"""Digits of a part of a path that may be a number of a person: a phone's without an area code."""
+"""Digits in a part of a path that may be a person's number, like a phone without its area code."""
 
 _WRAPPED = re.compile(r"(?:https?:/*)?(?P<host>[^/?#\s]+)(?P<rest>\S*)", re.IGNORECASE)
 
 
 class Link(NamedTuple):
-    """An address as a browser reads it; its path in one spelling, without slashes at its ends."""
+    """An address as a browser reads it; the path is in one spelling, without slashes at its ends."""
 
     host: str
     path: str = ""
@@ -234,9 +233,9 @@ class Link(NamedTuple):
 
 
 class Tenant(NamedTuple):
-    """The holder of a link: a host, or a host with the path or parameter that tells of them.
+    """The holder of a link: a host, or a host with the path or parameter that names the holder.
 
-    `platform` is whom they rent from; `name` the part of a host that they chose.
+    `platform` is the platform that they rent from, `name` the part of the host that they chose.
     """
 
     value: str
@@ -245,16 +244,16 @@ class Tenant(NamedTuple):
 
     @property
     def is_host(self) -> bool:
-        """Tells whether it is a host as a whole."""
+        """Tells whether the value is a whole host."""
         return "/" not in self.value and "?" not in self.value
 
 
 class _Rule(NamedTuple):
     """A rule of the file.
 
-    `parents` matches the hosts under which its platform rents out names. `around` matches the hosts
-    below them, too. `made` is the identifier that its captures form. `code` is how a link holds
-    the one that it wraps.
+    `parents` matches the hosts below which its platform rents out names; `around` matches the hosts
+    below them too. `made` is the template of the identifier that its captures form. `code` is the
+    encoding of a wrapped link.
     """
 
     platform: str
@@ -272,9 +271,9 @@ class _Rule(NamedTuple):
 
 @lru_cache(maxsize=REMEMBERED)
 def parse_link(host: str, rest: str = "") -> Link | None:
-    """Reads a host, and the rest of its address, as a browser does; None if that opens nothing.
+    """Reads a host and the rest of its address like a browser; None if that opens nothing.
 
-    A port and a fragment, which say nothing of the holder, are left out.
+    The port and the fragment are left out, since they say nothing about the holder.
     """
     try:
         url = can_ada.parse(f"http://{host}{rest}")
@@ -286,7 +285,7 @@ def parse_link(host: str, rest: str = "") -> Link | None:
 
 @lru_cache(maxsize=REMEMBERED)
 def opened_link(link: Link) -> Link:
-    """Returns the link that opens in the end, without the wrappers that tell of it."""
+    """Returns the link that finally opens, without its wrappers."""
     for _ in range(_DEEPEST):
         targets = (_wrapped_by(rule, link) for rule in _rules_for(link.host, "redirect"))
         inner = next(filter(None, targets), None)
@@ -298,9 +297,9 @@ def opened_link(link: Link) -> Link:
 
 @lru_cache(maxsize=REMEMBERED)
 def tenant_of(link: Link) -> Tenant | None:
-    """Returns the holder of a link whose host is a name, or None where it tells of nobody.
+    """Returns the holder of a link whose host is a name, or None if it names no holder.
 
-    That is a public suffix, a domain under which others rent, and a page of a platform's own.
+    A public suffix, a domain that rents out names and a platform's own page name no holder.
     """
     host = canonical_host(link.host)
     if host is None:
@@ -311,7 +310,7 @@ def tenant_of(link: Link) -> Tenant | None:
     for rule in rules:
         tenant = _apply(rule, link._replace(host=host))
         if tenant and registered and registered.endswith(f".{tenant.value}"):
-            tenant = tenant._replace(value=registered)  # never less exact than the list
+            tenant = tenant._replace(value=registered)  # at least as exact as the list
         if tenant and not _is_parent(tenant.value, rules):
             return tenant
         is_covered = is_covered or any(map(rule.around.fullmatch, (host, registered or host)))
@@ -319,7 +318,7 @@ def tenant_of(link: Link) -> Tenant | None:
     if is_covered or registered is None or bare in _parents():
         return None
     if registered in _parents():
-        # Others rent below it: a host that no rule knows is one of them, or its own.
+        # The domain rents out names: an unknown host is a tenant's, or its own if it is listed.
         return None if registered in legitimate_domains() else Tenant(bare)
     suffix = public_suffix(host)
     platform = _platform_of_suffix(suffix) if is_on_hosting_platform(host) else None
@@ -327,9 +326,9 @@ def tenant_of(link: Link) -> Tenant | None:
 
 
 def page_below(link: Link, site: str) -> str | None:
-    """Returns the host and `PAGE_DEPTH` parts of the path of a link to a domain, `site`.
+    """Returns the host and up to `PAGE_DEPTH` parts of the path of a link to the domain `site`.
 
-    Ends before what may be a person's number. None where it says no more than the domain.
+    The page ends before a part that may be a person's number. None if only the domain is left.
     """
     host = re.sub(rf"^{_NOBODYS}", "", canonical_host(link.host) or site)
     path = takewhile(_is_public, filter(None, link.path.split("/")[:PAGE_DEPTH]))
@@ -338,7 +337,7 @@ def page_below(link: Link, site: str) -> str | None:
 
 
 def _is_public(part: str) -> bool:
-    """Tells that a part of a path holds no number that may be a person's or a card's."""
+    """Tells whether a part of a path has too few digits for a person's number or a card."""
     return sum(map(str.isdigit, part)) < _PERSONAL_DIGITS
 
 
@@ -352,7 +351,7 @@ def platforms_of(kinds: pa.Array, values: pa.Array) -> pa.Array:
 
 @lru_cache(maxsize=REMEMBERED)
 def platform_of(value: str) -> str | None:
-    """Returns the platform that hosts a domain or web address, given as in its id; None if none."""
+    """Returns the platform that hosts a domain or web address (the value of an id), or None."""
     host = re.split("[/?]", value, maxsplit=1)[0]
     link = parse_link(host, value[len(host) :])
     tenant = tenant_of(link) if link else None
@@ -360,7 +359,7 @@ def platform_of(value: str) -> str | None:
 
 
 def _apply(rule: _Rule, link: Link) -> Tenant | None:
-    """Returns the holder of a link if a rule reads one in it."""
+    """Returns the holder that a rule reads in a link, or None."""
     captured = _captures(rule, link)
     if captured is None:
         return None
@@ -380,7 +379,7 @@ def _apply(rule: _Rule, link: Link) -> Tenant | None:
 
 
 def _captures(rule: _Rule, link: Link) -> dict[str, str] | None:
-    """Returns what a rule captures of a link, by name; None where it does not read it."""
+    """Returns the groups that a rule captures from a link, by name; None without a match."""
     captured: dict[str, str] = {}
     for match in _matches(rule, link):
         if match is None:
@@ -390,7 +389,7 @@ def _captures(rule: _Rule, link: Link) -> dict[str, str] | None:
 
 
 def _matches(rule: _Rule, link: Link) -> Iterator[re.Match[str] | None]:
-    """Yields how a rule matches each part of a link that it is about."""
+    """Yields the match, or None, for each part of a link that the rule is about."""
     yield rule.host.fullmatch(link.host)
     if rule.path:
         yield rule.path.fullmatch(link.path)
@@ -399,7 +398,7 @@ def _matches(rule: _Rule, link: Link) -> Iterator[re.Match[str] | None]:
 
 
 def _wrapped_by(rule: _Rule, link: Link) -> Link | None:
-    """Returns the link that another one tells of, if a rule reads one in it."""
+    """Returns the link that a rule reads inside another link, or None."""
     captured = _captures(rule, link)
     if captured is None:
         return None
@@ -426,20 +425,20 @@ def _wrapped_by(rule: _Rule, link: Link) -> Link | None:
 
 
 def _is_parent(host: str, rules: Sequence[_Rule]) -> bool:
-    """Tells whether others rent below a host, by the list or by a rule."""
+    """Tells whether a host rents out names, by the list or by a rule."""
     listed = host in private_suffixes() or host in _parents()
     return listed or any(rule.parents.fullmatch(host) for rule in rules)
 
 
 def _argument(query: str, key: str) -> str:
-    """Returns the first parameter of a name, in one spelling; empty without one."""
+    """Returns the first query parameter called `key`, in one spelling; empty without one."""
     pairs = (pair.partition("=") for pair in query.split("&"))
     values = (value for name, _, value in pairs if decode_link(name, 1).lower() == key)
     return _in_one_spelling(next(values, ""))
 
 
 def _in_one_spelling(part: str) -> str:
-    """Encodes what must be in a part of a path, and nothing else."""
+    """Escapes only the signs that a part of a path must escape."""
     return quote(unquote_to_bytes(part), safe=_SAFE)
 
 
@@ -449,7 +448,7 @@ def _click_id() -> re.Pattern[str]:
 
 
 def _rules_for(host: str, table: str) -> Sequence[_Rule]:
-    """Returns the rules of a table that may be of a host, those that say most first."""
+    """Returns the rules of a table that can match a host, the most specific first."""
     end = _last_two_labels(host)
     return _compiled_rules(end if end in _rules_as_written(table) else "", table)
 
@@ -460,7 +459,7 @@ def _last_two_labels(host: str) -> str:
 
 @cache
 def _compiled_rules(end: str, table: str) -> Sequence[_Rule]:
-    """Compiles the rules for hosts with these last two labels, and those for any."""
+    """Compiles the rules for hosts with these last two labels, and the rules for any host."""
     by_end = _rules_as_written(table)
     written = chain.from_iterable(by_end.get(key, ()) for key in dict.fromkeys((end, "")))
     return sorted(starmap(_compile_rule, written), key=lambda rule: rule.rank, reverse=True)
@@ -468,9 +467,9 @@ def _compiled_rules(end: str, table: str) -> Sequence[_Rule]:
 
 @cache
 def _rules_as_written(table: str) -> Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]]:
-    """Returns links and the rows of the file that they are of, by the last two labels of hosts.
+    """Returns links and their rows in the file, by the last two labels of the host.
 
-    Those for any are under "". A known service of short links without a rule has one here.
+    Links for any host are under "". A known link shortener without a rule gets one here.
     """
     by_end: dict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
     for row in load_reference_data("hosting.toml")[table]:
@@ -484,7 +483,7 @@ def _rules_as_written(table: str) -> Mapping[str, Sequence[tuple[str, Mapping[st
 
 
 def _compile_rule(written: str, row: Mapping[str, Any]) -> _Rule:
-    """Compiles a link of a row of the file; what it calls `*` gets a name, as captures have."""
+    """Compiles a link of a row of the file; each `*` in it becomes a named group."""
     blank = count()
     left, _, right = written.replace("{...}", f"{{{_REST}}}").partition(" => ")
     left = re.sub(r"\*", lambda _: f"{{_{next(blank)}}}", left)
@@ -516,7 +515,7 @@ def _compile_rule(written: str, row: Mapping[str, Any]) -> _Rule:
 
 
 def _pattern(written: str, sign: str) -> str:
-    """Returns the pattern of a label, a part of a path or an argument, made of such signs."""
+    """Returns the pattern of a label, a part of a path or an argument; `sign` is its class."""
     pieces: list[str] = []
     done = 0
     for piece in _CAPTURE.finditer(written):
@@ -539,7 +538,7 @@ def _platforms_of_suffixes() -> Mapping[str, str]:
 
 
 def _platform_of_suffix(suffix: str) -> str:
-    """Returns the platform of a private suffix; the suffix itself where the file names none."""
+    """Returns the platform of a private suffix, or the suffix itself if the file names none."""
     outer = (suffix.split(".", n)[-1] for n in range(suffix.count(".") + 1))
     named = (_platforms_of_suffixes().get(name) for name in outer)
     return next(filter(None, named), suffix)
@@ -547,7 +546,7 @@ def _platform_of_suffix(suffix: str) -> str:
 
 @cache
 def _parents() -> frozenset[str]:
-    """Returns the domains that have a private suffix below them, and are none themselves."""
+    """Returns the domains above private suffixes that are not public suffixes themselves."""
     labels = [suffix.lstrip("!").split(".") for suffix in private_suffixes()]
     above = {".".join(parts[n:]) for parts in labels for n in range(1, len(parts) - 1)}
     return frozenset(above - public_suffixes())
@@ -561,22 +560,22 @@ _OWN_SUFFIX = re.compile(r"com|net|org|[a-z]{2}|com?\.[a-z]{2}")
 _PARTS = re.compile(r"[-_.]")
 
 _SHORT = 5
-"""Letters of a name that counts only as a whole word: `apple`, but not `pineapple`."""
+"""Names of at most so many letters count only as a whole word: `apple`, but not `pineapple`."""
 
 _SURE = 7
-"""Letters of a name of which one letter off is no other word by accident."""
+"""Names of at least so many letters are no other word by accident when one letter is off."""
 
 
 @lru_cache(maxsize=1 << 14)
 def impersonated_brand(domain: str, chosen: str | None = None) -> str | None:
     """Returns the brand that a registrable domain (ASCII, lower case) imitates, if any.
 
-    `chosen` is what its holder chose of it; by default all but its public suffix.
+    `chosen` is the part that its holder chose; by default all but its public suffix.
 
-    A false flag names an innocent, so a brand's name among other words counts only where all of
-    them are words that such sites use (`nortonrose.com` is a law firm), unless it is a homoglyph:
-    in letters of another script, or digits. Domains that are known to be somebody else's, or on
-    the known-legitimate list, look like nobody.
+    A false flag names an innocent. So a brand's name among other words counts only if scam sites
+    use all of these words (`nortonrose.com` is a law firm). A homoglyph of the name, in letters of
+    another script or digits, always counts. Domains that are known to be somebody else's, or
+    known to be legitimate, never count.
     """
     if domain in _innocent() or is_known_site(domain):
         return None
@@ -584,7 +583,7 @@ def impersonated_brand(domain: str, chosen: str | None = None) -> str | None:
     name = domain[: -len(ending) - 1] if ending else domain
     shown = _decode_punycode(name)
     skeletons = _skeletons(shown)
-    # Whatever the rules below find stands in one of these, and most names are in none.
+    # The rules below only find names that occur in these forms; most names occur in none.
     forms = (name, shown, *skeletons)
     anywhere = "\n".join((*forms, *(form.replace("-", "") for form in forms)))
     for look, brand in _looks():
@@ -600,7 +599,7 @@ def impersonated_brand(domain: str, chosen: str | None = None) -> str | None:
 
 
 def _typosquatted_brand(shown: str) -> str | None:
-    """Returns the brand of which one word is one slip away, if all other words are lures."""
+    """Returns the brand that one word misspells by one slip, if all other words are lures."""
     words = _PARTS.split(shown)
     for word in words:
         if len(word) <= _SHORT:
@@ -617,7 +616,7 @@ def _typosquatted_brand(shown: str) -> str | None:
 
 
 def _is_brand_and_lures(shown: str, look: str) -> bool:
-    """Checks whether the name is the brand's and words of lures, parted or not."""
+    """Checks whether the name is the brand's with only words of lures, separated or not."""
     words = _PARTS.split(shown)
     if look in words:
         return all(_is_lure(word) for word in words if word != look)
@@ -628,7 +627,7 @@ def _is_brand_and_lures(shown: str, look: str) -> bool:
 
 
 def _is_homoglyph(skeleton: str, shown: str, look: str) -> bool:
-    """Checks whether the brand's name is seen but not written, as a word or, if long, anywhere."""
+    """Checks whether a name only looks like the brand's, as a word or, if long, anywhere."""
     if look in shown:
         return False
     if look in _PARTS.split(skeleton):
@@ -637,7 +636,7 @@ def _is_homoglyph(skeleton: str, shown: str, look: str) -> bool:
 
 
 def _is_lure(text: str) -> bool:
-    """Checks whether a text is nothing, digits, or made of words that such sites use."""
+    """Checks whether a text is empty, or made of digits and words that scam sites use."""
     return _lures().fullmatch(text) is not None
 
 
@@ -655,12 +654,12 @@ def _lures() -> re.Pattern[str]:
 
 @cache
 def _innocent() -> frozenset[str]:
-    """Returns domains of others that these rules would flag."""
+    """Returns innocent domains that these rules would flag."""
     return frozenset(row["domain"] for row in load_reference_data("look_alikes.toml")["innocent"])
 
 
 def _is_typo(word: str, look: str) -> bool:
-    """Checks whether a letter is doubled or two neighbours changed places, as in no other word."""
+    """Checks whether a letter is doubled or letters changed places, as in no other word."""
     if len(word) == len(look):
         return sorted(word) == sorted(look)
     doubled = re.sub(r"(.)\1+", r"\1", word)
@@ -668,7 +667,7 @@ def _is_typo(word: str, look: str) -> bool:
 
 
 def _is_one_letter_off(word: str, look: str) -> bool:
-    """Checks whether a word is a name with a letter lost, added, changed, or swapped."""
+    """Checks whether a word is a name with one letter lost, added or changed, or two swapped."""
     if word[0] != look[0] or abs(len(word) - len(look)) > 1:
         return False
     same = 0
@@ -680,7 +679,7 @@ def _is_one_letter_off(word: str, look: str) -> bool:
 
 
 def _skeletons(shown: str) -> set[str]:
-    """Returns the name as it looks in Latin letters, with and without `_PAIRS`."""
+    """Returns the forms of a name in Latin letters that look alike, with and without `_PAIRS`."""
     plain = unicodedata.normalize("NFKD", shown.lower())
     plain = "".join(c for c in plain if not unicodedata.combining(c)).translate(_confusable())
     skeletons = {plain, plain.replace("l", "i"), plain.replace("i", "l")}
@@ -690,7 +689,7 @@ def _skeletons(shown: str) -> set[str]:
 
 
 def _decode_punycode(name: str) -> str:
-    """Returns a name with its punycode labels (RFC 3492) as they are shown."""
+    """Decodes the punycode labels (RFC 3492) of a name."""
     if "xn--" not in name:
         return name
     try:

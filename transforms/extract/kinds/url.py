@@ -1,14 +1,14 @@
-"""Web addresses: the holders of those in fields and texts, and what of a victim they carry.
+"""Web addresses in fields and texts: their holders, and the data of a victim that they carry.
 
-Values are `domain:evil.example`, `domain:x.z13.web.core.windows.net` and
-`url:sites.google.com/view/x` for the tenants of platforms, `url:bit.ly/3xYz` for a link that tells
-of none, `ip:198.51.100.7`. They may be defanged, or without a scheme.
+Ids are `domain:evil.example`; `domain:x.z13.web.core.windows.net` and
+`url:sites.google.com/view/x` for tenants of platforms; `url:bit.ly/3xYz` for a short link;
+`ip:198.51.100.7`. Addresses may be defanged, or lack a scheme.
 
-The pop-ups of call centres carry the number to show in their address, under any key: `phone:`. It
-is what its victim is to call where no private person can hold it, or where it is written for people
-to read; a bare run of digits may be anything: it is only mentioned, and marked (`Carried`). A link
-carries the address that it was sent to, too, so that its page greets the victim: such an address
-names no sender. The id that an ad platform gives to a click is of one visitor.
+Pop-ups of call centres carry the number to show in their address, under any key (`phone:`). It is
+a callback if no private person can hold it, or if it is written for people to read. A bare run of
+digits may be anything: it is only mentioned, and marked (`Carried`). A link may also carry the
+victim's address, so that the page can greet the victim: such an address names no sender. The click
+id of an ad platform belongs to one visitor.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ _BARE = re.compile(
 _LAX_SCHEME = re.compile(
     r"^[\x00-\x20]*(h[tx]{2}ps?\s?(?:\[:\]|:))[/\\]{0,8}(?=[^/\\])", re.IGNORECASE
 )
-"""A scheme as browsers take it, with any number of slashes of either kind (WHATWG URL 4.4)."""
+"""A scheme as browsers accept it, with any number of slashes of either kind (WHATWG URL 4.4)."""
 
 _IGNORED = str.maketrans("", "", "\t\n\r")
-"""Characters that browsers take out of addresses."""
+"""Characters that browsers remove from addresses."""
 
 _MESSENGERS = {
     "t.me": messenger.find,
@@ -81,7 +81,7 @@ _DOT_SIGN = re.compile(r"[.。．\[({]")
 """A sign that every dot has, found faster than a dot."""
 
 _OF_ESIM = re.compile(r"(?:\blpa:1\$|\bsm-?dp\+?(?: ?address)?\W{0,3})$", re.IGNORECASE)
-"""Signs before the host that a phone loads an eSIM from, which is an operator's (GSMA SGP.22)."""
+"""Signs before the host of an operator from which a phone loads an eSIM (GSMA SGP.22)."""
 
 _LEADS = re.compile(
     r"\b(?:website|web ?site|site|url|link|page|domain|address|visit(?:ed)?|go(?:ing)? to|went to"
@@ -100,7 +100,7 @@ _CITES = re.compile(
     r"|(?:lu|vu|cherché|acheté|commandé|signalé)(?: \w+){0,3} (?:sur|chez))\s$",
     re.IGNORECASE,
 )
-"""Words of who read, bought or reported somewhere, before a site of any suffix."""
+"""Words of a person who read, bought or reported somewhere, before a site of any suffix."""
 
 _FOLLOWS = re.compile(
     r"\W{1,3}(?:website|web ?site|site|page|link|domain|seite|página|pagina|sitio|sito)\b",
@@ -108,28 +108,28 @@ _FOLLOWS = re.compile(
 )
 
 _SURE_SUFFIXES = frozenset("com net org info biz xyz store cloud website vip icu".split())
-"""Suffixes that the joint of two sentences does not form; nor does one of two labels, as co.uk."""
+"""Suffixes that two joined sentences cannot form; nor can a suffix of two labels, as co.uk."""
 
 _WORDS = frozenset(
     "ai al am an as at be by de do es id in is it la le li lo ma me my ne no or pm se si so su to"
     " tu us va".split()
 )
-"""Country suffixes that are words in some language, so that a sentence can begin with them."""
+"""Country suffixes that are words in some language, and can begin a sentence."""
 
 _LONG_NAME = 8
-"""Letters of a name before a suffix that is a word (support, online): longer than most words."""
+"""Fewest letters of a name before a suffix that is a word (support, online)."""
 
 _CITED_NAME = 4
-"""Letters of a name before any suffix, behind words of who read or bought there."""
+"""Fewest letters of a name before any suffix, after words of a person who read or bought there."""
 
 _LONG_PHRASE = 10
-"""Letters of a name of several parts before one of `_WORDS`: longer than follow-up or call-back."""
+"""Fewest letters of a name of several parts before a suffix in `_WORDS`: more than call-back."""
 
 _PIECE = re.compile(r"[^/?#&;=|,!\\\s<>\"']+")
 """A part of a path, a name or a value."""
 
 _DECODED_PIECE = re.compile(r"[^/?#&;=|\\]+")
-"""A part of what was decoded, such as a link that another forwards to."""
+"""A part of a decoded text, such as a link inside a forwarding link."""
 
 _DIGITS = re.compile(r"(?:\d\D{0,6}?){7}")
 
@@ -139,10 +139,10 @@ _BARE_OR_OTHER = re.compile(r"\d+|\d{5}-\d{4}|\d{1,3}\.\d{4,}")
 """Digits that are not written for people to call: bare, a ZIP code, a decimal (a latitude)."""
 
 _KEY = re.compile(r"(?<![^\W_])([^\W_][\w.-]{0,40})(?:\[\])?[=:]\W{0,3}$")
-"""The key that a number is the value of, before it."""
+"""The key before a number that is its value."""
 
 _KEY_REACH = 80
-"""Characters before a part of a link in which its key is looked for."""
+"""How far before a part of a link to search for its key, in characters."""
 
 _TOLL_FREE_NANP = re.compile(r"\D{0,2}1\D{0,2}8(?:00|33|44|55|66|77|88)")
 
@@ -160,7 +160,7 @@ _UNSEEN = "[\u00ad\u200b-\u200d\u2060\ufeff]*"
 """Characters that have no width."""
 
 _TOKEN_HINT = r"(?:[^/]/|[^:]//+|[?#=&]|[/?#][^\s<>\"']*://)[^\s<>\"'/]*[A-Za-z0-9+_-]{10}"
-"""RE2: without a match of this, no token stands behind a host."""
+"""RE2: without a match of this, no token follows a host."""
 
 _CLICK = rf"(?:[?&;#/]|%(?:25)*(?:26|3f|23))(?:{domain.click_ids()})(?:=|%(?:25)*3d)"
 
@@ -171,7 +171,7 @@ _PERSON = (
     r"|pass(?:wd|word|port)?|pwd|pin|otp|cv[cv]2?|cc(?:[_-]?num(?:ber)?)?|iban|routing|sort[_-]?code"
     r"|(?:card|acc(?:oun)?t|licen[cs]e)(?:[_-]?(?:no|num|nr|number|id))?"
 )
-"""Names of parameters that say who filled in a form, or where and on what machine they sit."""
+"""Names of parameters that say who filled in a form, from which place and on which machine."""
 
 _FILLED = rf"[?&;#](?:{_PERSON})(?:=|%3d)"
 
@@ -186,7 +186,7 @@ LINK = re.compile(
     rf"(?P<rest>[/?#][^\s<>\"']{{1,{MAX_URL}}})",
     re.IGNORECASE,
 )
-"""A web address from its host or the slashes before it, with a `rest`."""
+"""A web address from its host, or from the slashes before the host, with a `rest`."""
 
 _ADDRESS = re.compile(
     rf"(?<![\w.+-])[\w.+-]{{1,64}}{_UNSEEN}{_LINK_AT}{_UNSEEN}[\w-]{{1,63}}"
@@ -206,11 +206,11 @@ _BARE_DIGITS = re.compile(
     r"(?:(?<![\d+%])|(?<=%[0-9A-F]{2}))(?<!%2B)(?!1?8(?:00|33|44|55|66|77|88)\d{7}(?!\d))\d{7,}",
     re.IGNORECASE,
 )
-"""Digits in a query that are no toll-free number, and not written for people to read."""
+"""Digits in a query that are neither a toll-free number nor written for people to read."""
 
 
 class Click(NamedTuple):
-    """A parameter that an ad platform added to one visitor's link, and whom the link names."""
+    """A parameter that an ad platform added to a visitor's link, and the id of the link's holder."""
 
     platform: str
     key: str
@@ -219,7 +219,7 @@ class Click(NamedTuple):
 
 
 def clicks(text: str) -> Iterator[Click]:
-    """Yields what ad platforms added to the links of a text, as whoever clicked was given it."""
+    """Yields the parameters that ad platforms added to the links of a text."""
     platforms = {key.lower(): name for key, name in domain.click_platforms().items()}
     for link in find(text):
         if link.kind is EntityKind.PHONE:
@@ -231,9 +231,9 @@ def clicks(text: str) -> Iterator[Click]:
 
 
 def from_field(text: str, region: str | None = None) -> Iterator[Match]:
-    """Yields what a field that should be one web address names: its holder, and the numbers in it.
+    """Yields the holder and the numbers of a field that should be one web address.
 
-    It is read as a browser reads it, without tabs and line breaks, and with slashes of any kind.
+    The field is read as by a browser, without tabs and line breaks, and with slashes of any kind.
     """
     body = text[:MAX_URL].strip()
     plain = _LAX_SCHEME.sub(r"\1//", body.translate(_IGNORED))
@@ -247,10 +247,10 @@ def from_field(text: str, region: str | None = None) -> Iterator[Match]:
 
 
 def find(text: str, region: str | None = None) -> list[Match]:
-    """Finds the web addresses in a text: with a scheme, or bare where nothing else is plausible.
+    """Finds the web addresses in a text, with a scheme or bare if they are plausible.
 
     A bare name, without a path and not defanged, is only `mentioned` until context says that the
-    victim was sent there. The numbers that a link carries follow it.
+    victim was sent there. After each link come the numbers that it carries.
     """
     matches: list[Match] = []
     done = 0
@@ -266,8 +266,8 @@ def find(text: str, region: str | None = None) -> list[Match]:
 class Site(NamedTuple):
     """The holder of a host: kind and value of its id.
 
-    `how` is `look_alike:BRAND` where it imitates one; `page` is where below a domain the link leads
-    (`domain.page_below`).
+    `how` is `look_alike:BRAND` if it imitates a brand. `page` is the page below the domain to which
+    the link leads (`domain.page_below`).
     """
 
     kind: EntityKind
@@ -276,7 +276,7 @@ class Site(NamedTuple):
     page: str | None = None
 
     def match(self, start: int, end: int) -> Match:
-        """Returns it as a site that a victim was sent to."""
+        """Returns a match of the site, as a lure site."""
         return Match(
             start, end, self.kind, self.value, Role.LURE_SITE, how=self.how, page=self.page
         )
@@ -284,7 +284,7 @@ class Site(NamedTuple):
 
 @lru_cache(maxsize=1 << 14)
 def classify_host(written: str, rest: str = "") -> Site | None:
-    """Returns whose a host is; where that alone does not tell, `rest` of its address does."""
+    """Returns the holder of a host and the `rest` of its address, or None if it names nobody."""
     link = domain.parse_link(domain.refang(written), domain.refang(rest))
     if link is None:
         return None
@@ -295,7 +295,7 @@ def classify_host(written: str, rest: str = "") -> Site | None:
     if tenant is None:
         return None
     if not tenant.is_host:
-        # One that was made for a victim, whose address it holds, is of nobody else.
+        # A link that holds a victim's address was made for that victim alone.
         return None if _is_personal(tenant.value) else Site(EntityKind.URL, tenant.value)
     brand = domain.impersonated_brand(tenant.value, tenant.name)
     how = f"look_alike:{brand}" if brand else None
@@ -332,13 +332,13 @@ def _without_scheme(text: str, start: int, end: int, region: str | None) -> list
 
 
 def _named_by(text: str, match: re.Match[str], region: str | None) -> list[Match]:
-    """Returns whose a link is, and the numbers that it carries."""
+    """Returns the holder of a link, and the numbers that it carries."""
     rest = match["rest"].rstrip(TRAILING)
     end = match.start() + len(match[0].rstrip(TRAILING))
     named = classify_host(match["host"], rest)
     numbers = _numbers_carried(text, match.start("rest"), end, region)
     if numbers and (named is None or domain.is_known_site(named.value)):
-        # A page about a number, on a site that is known, does not want it called.
+        # A page on a known site that is about a number does not ask anybody to call it.
         numbers = [number._replace(role=Role.MENTIONED, carried=Carried.BARE) for number in numbers]
     return [named.match(match.start(), end), *numbers] if named else numbers
 
@@ -356,7 +356,7 @@ def _word_start(text: str, dot: int) -> int:
 
 
 def _plausible(text: str, match: re.Match[str]) -> bool:
-    """Checks whether dotted words are meant as an address and not as the joint of two sentences."""
+    """Checks whether dotted words are an address, and not two sentences without a space."""
     host = domain.canonical_host(match["host"])
     ending = domain.public_suffix(host) if host else ""
     if not host or not ending or (host == ending and not match["rest"]):
@@ -369,7 +369,7 @@ def _plausible(text: str, match: re.Match[str]) -> bool:
         return True
     sure = ending in _SURE_SUFFIXES or "." in ending
     name, last = host[: -len(ending) - 1], written[-len(ending) :]
-    # "He called.It was": where the second word begins a sentence.
+    # "He called.It was": the second word begins a sentence.
     if last[0].isupper() and not written.isupper() and not sure:
         return False
     if _LEADS.search(text, max(0, match.start() - 40), match.start()):
@@ -388,15 +388,15 @@ def _plausible(text: str, match: re.Match[str]) -> bool:
 
 
 def mask_link_addresses(texts: pa.Array) -> pa.Array:
-    """Masks what `link_address_spans` finds in strings or null, at the same length."""
+    """Masks the spans of `link_address_spans` in strings or null; keeps the length."""
     return masks.mask_found(texts, LINK_HINTS, link_address_spans)
 
 
 def link_address_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yields start and end of every address and click id in the links of a text.
 
-    And of the bare digits of a query or fragment, and of what its names say is a person's: whoever
-    filled in a form stands in its address, with a phone, a card or an account.
+    Also yields bare digits in a query or fragment, and values whose names say that they are a
+    person's: a form can put its user's phone, card or account into the address.
     """
     for link in LINK.finditer(text):
         start, end = link.span("rest")
@@ -421,10 +421,10 @@ def addresses_carried(text: str, start: int, end: int) -> Iterator[tuple[int, in
 
 
 def _numbers_carried(text: str, start: int, end: int, region: str | None) -> list[Match]:
-    """Returns the numbers in the path, query and fragment of a link, at these places of a text.
+    """Returns the numbers in the path, query and fragment of a link between two places of a text.
 
-    A link with somebody's e-mail address was made for them, and may carry their number too: only
-    one that no private person can hold counts as what they are to call.
+    A link with somebody's e-mail address was made for that person, and may carry their number too.
+    In such a link, only a number that no private person can hold counts as a callback.
     """
     matches: list[Match] = []
     if not _DIGITS.search(text, start, end):
@@ -450,7 +450,7 @@ def _numbers_carried(text: str, start: int, end: int, region: str | None) -> lis
 
 
 def _key(before: str) -> str:
-    """Returns the key that ends a text, without case, accents and signs, or nothing."""
+    """Returns the key at the end of a text, without case, accents and signs; else empty."""
     match = _KEY.search(before)
     return re.sub(r"[\W_]", "", fold_text(match[1])) if match else ""
 
@@ -463,13 +463,13 @@ def _keys() -> dict[str, frozenset[str]]:
 
 
 def _is_of_other(key: str) -> bool:
-    """Checks whether a key is of a number that is no phone's."""
+    """Checks whether a key names a number that is no phone number."""
     return key.endswith("id") or key in _keys()["other"] or key in domain.click_platforms()
 
 
 @lru_cache(maxsize=1 << 14)
 def _numbers_in(piece: str, region: str | None) -> tuple[tuple[normalize.Reading, bool, str], ...]:
-    """Returns the numbers in a part of a link: written for people to read or not, and the lead."""
+    """Returns the numbers in a part of a link, if written for people to read, and their lead."""
     whole = decode_link(piece)
     return tuple(
         (reading, is_shown, f"{whole[: part.start()]}{lead}")
