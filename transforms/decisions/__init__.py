@@ -1,7 +1,7 @@
-"""Decisions of analysts: at rest, bound to facts, and in force; and the people who judge.
+"""Decisions of analysts: in files, bound to facts, and in force; and the people who judge.
 
-`decisions_file` reads and checks what people wrote, `in_force` binds it to what was shown and
-resolves it, `judgements` asks for a second person.
+`decisions_file` reads and checks decisions, `in_force` binds them to members and resolves
+contradictions, `judgements` asks for a second person.
 """
 
 import lazy_loader

@@ -1,11 +1,8 @@
-"""Decisions at rest: the file of analysts, and the table decisions/ of a run.
+"""Stored decisions: the file of analysts, and the table decisions/ of a run.
 
-The file, CSV or JSON Lines, is checked before anything runs. People type its rows by hand;
-`ringtrace decide` adds rows that are bound to what a run shows, signed, and chained to the signed
-row before, in columns of their own. The table has all decisions of a run as they are bound, for the
-next run to take over.
-
-Long, since rows, bindings and the chain of signatures are one format.
+The file, CSV or JSON Lines, is checked before anything runs. People can type its rows by hand.
+`ringtrace decide` adds rows with a binding to members of a run, and a signature that is chained to
+the signed row before. The table has all decisions of a run with their bindings, for the next run.
 """
 
 from __future__ import annotations
@@ -53,18 +50,19 @@ from transforms.decisions.in_force import (
 from transforms.extract.allowlist import LegitimateListError, canonical_entity_id
 
 MAX_VALUE_CHARACTERS = 500
-"""Characters of any one value, at most."""
+"""Largest length of any other value, in characters."""
 
 MAX_OPENED_CHARACTERS = 4_000
-"""Characters of the names of narratives and links that were open, at most."""
+"""Largest length of the names of opened narratives and links, in characters."""
 
 MAX_MEMBERS_CHARACTERS = 10_000_000
-"""Characters of the members that a row is bound to, at most."""
+"""Largest length of the members of a row, in characters."""
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 LEAST_DIGITS, NATIONAL_DIGITS = 7, 10
-"""Digits of the shortest victim's number that a text must not name, and of a longer one's end."""
+"""Digits of the shortest victim's number that a text must not name, and most last digits compared.
+"""
 
 NOTHING: Mapping[str, str] = {}
 
@@ -72,14 +70,14 @@ FILE_COLUMNS = (*DECISION.names, *BINDING.names, *SEEN.names, *CHAIN.names)
 """The columns of a decisions file; a row that is typed by hand has those of DECISION alone."""
 
 SIGNED_FORMAT, SIGNED_VERSION = "ringtrace-decision", 1
-"""The kind of bytes that the signature of a row is over."""
+"""Format and version in the signed bytes of a row."""
 
 
 @dataclass(frozen=True)
 class DecisionSigner:
-    """A known key of somebody who decides, and from when it is void, if it is.
+    """A known key of a person who decides, and the time from which it is void, if any.
 
-    `holds` returns True if a signature of some bytes is the key's.
+    `holds(signature, content)` returns True if the key signed the content.
     """
 
     holds: Callable[[bytes, bytes], bool]
@@ -99,13 +97,13 @@ def parse_decisions(
     """Parses the decisions of a CSV or JSON Lines file, by id.
 
     Args:
-        text: of the file.
-        name: of the file.
-        signers: the known keys by their fingerprints; a row of another key counts as typed.
+        text: Text of the file.
+        name: Name of the file.
+        signers: Known keys by their fingerprints; a row with another key counts as typed.
 
     Raises:
-        DecisionError: naming the file, the row and the field, and what to do; also for a signed
-            row that was edited, removed or moved.
+        DecisionError: if a row is invalid, or a signed row was edited, removed or moved; names the
+            file, the row, the field and the remedy.
     """
     decisions: dict[str, Decision] = {}
     rows: dict[str, int] = {}
@@ -125,10 +123,10 @@ def parse_decisions(
 def sign_decision(
     decision: Decision, known: Iterable[Decision], key_id: str, sign: Callable[[bytes], bytes]
 ) -> Decision:
-    """Returns a bound decision signed, and chained to those of its file.
+    """Signs a bound decision, and chains it to the signed decisions of its file.
 
     Args:
-        decision: The decision, as it is parsed from its row.
+        decision: The decision, as parsed from its row.
         known: The decisions of the file.
         key_id: Fingerprint of the key.
         sign: Returns the key's signature of some bytes.
@@ -143,7 +141,7 @@ def sign_decision(
 
 
 def _signed_bytes(decision: Decision) -> bytes:
-    """Returns the bytes that the signature of a row is over: all it says, as canonical JSON."""
+    """Returns the signed bytes of a row: all its values as canonical JSON."""
     row = _file_row(decision)
     del row["signature"]
     row |= {"format": SIGNED_FORMAT, "version": SIGNED_VERSION}
@@ -156,13 +154,13 @@ def _check_chain(
     name: str,
     signers: Mapping[str, DecisionSigner],
 ) -> list[Decision]:
-    """Checks the signatures of rows, and that each follows the one that it names.
+    """Checks the signatures of rows, and that each row follows the row that it names.
 
-    What a key signed once it was void counts as typed, if it protects somebody; if it accuses, it
-    has no effect. So does what stands behind: a time can be dated back, a place in the chain not.
+    A row signed with a void key counts as typed; if it accuses somebody, it has no effect. The same
+    goes for all later rows of that key: a time can be backdated, a place in the chain cannot.
 
     Raises:
-        DecisionError: naming the first row that does not hold.
+        DecisionError: for the first row that fails.
     """
     digested = [_with_digest(decision) for decision in decisions]
     places = {
@@ -211,7 +209,7 @@ def _with_digest(decision: Decision) -> Decision:
 
 
 def _broken(previous: str, places: Mapping[str, int], row: int, last: int) -> str:
-    """Returns why a signed row does not follow the signed row `last`."""
+    """Explains why a signed row does not follow the signed row `last`."""
     if not previous:
         return f"is the first signed row of a file, and stands behind row {last}: rows were moved"
     there = places.get(previous)
@@ -224,10 +222,10 @@ def _broken(previous: str, places: Mapping[str, int], row: int, last: int) -> st
 
 
 def with_decision_added(text: str, decision: Decision) -> str:
-    """Returns the text of a decisions file with one more row, which is bound.
+    """Adds a bound decision to the text of a decisions file.
 
-    What stands in the file stays as it is. A CSV file without the columns of a binding gets them;
-    an empty text becomes a CSV file.
+    Existing rows stay as they are. A CSV file gets missing columns; an empty text becomes a CSV
+    file.
     """
     row = _file_row(decision)
     if text.lstrip("\ufeff").lstrip()[:1] == "{":
@@ -248,15 +246,15 @@ def with_decision_added(text: str, decision: Decision) -> str:
 def taken_over(
     decisions: Iterable[Decision], before: pa.Table, contested: Mapping[str, str] = NOTHING
 ) -> tuple[Decision, ...]:
-    """Gives decisions the binding that they have in BOUND_DECISION rows of an earlier run.
+    """Gives decisions their binding from the BOUND_DECISION rows of an earlier run.
 
-    A row is the same if its id and all that its author wrote are; an entity that the earlier run
-    withheld is not compared. A decision that its file binds stays as it is.
+    A row belongs to a decision if its id and all values that the author wrote are equal, except
+    entities that the earlier run withheld. A decision that its file binds stays as it is.
 
     Args:
         decisions: The decisions.
         before: The BOUND_DECISION rows.
-        contested: Own ids of what is contested there, by the withheld ids that it is shown under.
+        contested: Own ids of contested entities of that run, by their withheld ids.
     """
     rows = {row["decision_id"]: row for row in before.to_pylist()}
     return tuple(
@@ -270,8 +268,8 @@ def taken_over(
 def lost_rows(decisions: Iterable[Decision], before: pa.Table) -> list[dict[str, Any]]:
     """Returns the signed BOUND_DECISION rows of an earlier run that some decisions lack.
 
-    A chain alone does not show that its end was cut off, nor that another file is given. A row that
-    is there without its signature, or that says something else, is lost, too.
+    A chain does not show that its end was cut off, or that the file was exchanged. A row that lost
+    its signature or changed its values is lost too.
     """
     by_id = {decision.decision_id: decision for decision in decisions}
 
@@ -292,10 +290,10 @@ def bound_rows(
 
     Args:
         decided: The decisions.
-        withheld: Ids of victims' own entities, which stand here under another id, as do those
-            that a decision says are a victim's own.
-        contested: The withheld ids that contested ones are shown under, by their own: these stand
-            here, so that the next run knows what they stand for.
+        withheld: Ids of victims' own entities. They get another id in the rows, like entities that
+            a decision calls a victim's own.
+        contested: Withheld ids of contested entities, by their own ids. The rows have the withheld
+            ids, which the next run can resolve.
     """
     owned = (
         decision.entity_a
@@ -313,10 +311,9 @@ def bound_rows(
 
 @dataclass(eq=False)
 class DecisionRows(beam.PTransform):
-    """Converts one DecisionsInForce to BOUND_DECISION batches, without victims' own identifiers.
+    """Converts a DecisionsInForce to BOUND_DECISION batches, without victims' own identifiers.
 
-    `withheld` are batches with the column entity_id: what must not be shown; `contested` are
-    CONTESTED batches.
+    `withheld` are batches whose `entity_id` must not be shown; `contested` are CONTESTED batches.
     """
 
     withheld: beam.PCollection
@@ -332,7 +329,7 @@ class DecisionRows(beam.PTransform):
 
 
 def _row(decision: Decision) -> dict[str, Any]:
-    """Returns the values of `FILE_COLUMNS`; those of `members` and `used` are lists."""
+    """Returns the values of `FILE_COLUMNS`; `members` and `used` are lists."""
     members = list(decision.members or ())
     days = {each.entity_id: f"{each.first}/{each.last}" for each in decision.used}
     start, end = decision.interval or (None, None)
@@ -349,7 +346,7 @@ def _row(decision: Decision) -> dict[str, Any]:
 
 
 def _file_row(decision: Decision) -> dict[str, Any]:
-    """Returns the values of `FILE_COLUMNS` that a decision has, as its file has them."""
+    """Returns the values of `FILE_COLUMNS` that a decision has, in the form of a file."""
     return {
         name: value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
         for name, value in _row(decision).items()
@@ -449,7 +446,7 @@ class _Row:
         return in_utc
 
     def items(self, name: str) -> Any:
-        """Returns a list, or what a text in JSON says; None where it is empty."""
+        """Returns a list, or the value of a text in JSON; None if it is empty."""
         value = self.values.get(name)
         if not value or not isinstance(value, str):
             return None if value == "" else value
@@ -496,7 +493,7 @@ def _decision(row: _Row) -> Decision:
 
 
 def _signature(row: _Row) -> RowSignature | None:
-    """Returns the signature that a row has, if it has one."""
+    """Returns the signature of a row, if it has one."""
     remedy = f"leave {', '.join(CHAIN.names)} empty, and the row counts as typed"
     texts = {name: row.text(name) or "" for name in CHAIN.names}
     if not any(texts.values()):
@@ -517,7 +514,7 @@ def _signature(row: _Row) -> RowSignature | None:
 
 
 def _check_victim_unnamed(decision: Decision, row: _Row) -> None:
-    """Raises DecisionError where the id, author or reason, which are shown, name the victim's."""
+    """Raises DecisionError if the id, author or reason names the victim's identifier."""
     value = decision.entity_a.partition(":")[2].lower()
     digits = "".join(filter(str.isdecimal, value))[-NATIONAL_DIGITS:]
     for name in ("decision_id", "author", "reason"):
@@ -528,7 +525,7 @@ def _check_victim_unnamed(decision: Decision, row: _Row) -> None:
 
 
 def _with_binding(decision: Decision, row: _Row) -> Decision:
-    """Returns the decision with the binding that its row has, if it has one."""
+    """Adds the binding of a row to its decision, if the row has one."""
     remedy = f"leave {', '.join(BINDING.names)} empty, and the next run binds it"
     items = row.items("members")
     texts = {name: row.text(name) for name in BINDING.names if name not in ("members", "used")}
@@ -563,9 +560,9 @@ def _with_binding(decision: Decision, row: _Row) -> Decision:
 
 
 def _days_of_use(members: Sequence[str], texts: Any) -> tuple[DaysOfUse, ...]:
-    """Parses the days of each member, of which those that have none are left out.
+    """Parses the days of use of members; skips members without any.
 
-    Raises TypeError or ValueError for what is no list of as many texts, each two days or empty.
+    Raises TypeError or ValueError unless `texts` has one text a member, with two days or empty.
     """
     days = []
     for member, text in zip(members, texts, strict=True):
@@ -587,7 +584,7 @@ def _is_entity_id(value: object) -> bool:
 
 
 def _is_same(decision: Decision, row: Row | None) -> bool:
-    """Compares what the author of a decision wrote with a BOUND_DECISION row."""
+    """Compares the values that the author of a decision wrote with a BOUND_DECISION row."""
     if row is None:
         return False
     written = _written(decision)
@@ -604,7 +601,7 @@ def _bound_as(decision: Decision, row: Row, contested: Mapping[str, str]) -> Dec
     if decision.kind not in (*CLUSTER_DECISIONS, DecisionKind.VICTIM_OWNED) and len(members) == len(
         decision.entities
     ):
-        members = tuple(sorted(decision.entities))  # what was withheld there as a victim's, too
+        members = tuple(sorted(decision.entities))  # restores ids withheld there as a victim's
     return replace(
         decision,
         members=members,
@@ -616,14 +613,14 @@ def _bound_as(decision: Decision, row: Row, contested: Mapping[str, str]) -> Dec
 
 
 def _written(decision: Decision) -> dict[str, Any]:
-    """Returns the columns of DECISION, which its author wrote."""
+    """Returns the columns of DECISION: the values that its author wrote."""
     return {name: getattr(decision, name) for name in DECISION.names}
 
 
 def _bound_row(
     decision: Decision, hidden: frozenset[str], contested: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Returns a BOUND_DECISION row without `in_force`, with other ids for entities to hide."""
+    """Returns a BOUND_DECISION row without `in_force`, with other ids for hidden entities."""
     owned = decision.kind is DecisionKind.VICTIM_OWNED
 
     def shown(entity: str, place: int) -> str:
@@ -648,13 +645,13 @@ def _bound_row(
 
 
 def own_id(contested: Row) -> str:
-    """Returns the id, with its epoch, of what a CONTESTED row is about."""
+    """Returns the own id, with its epoch, of the entity of a CONTESTED row."""
     bare = f"{contested['kind']}:{contested['value']}"
     return with_epoch(bare, epoch_number(contested["entity_id"]))
 
 
 def _hidden_members(withheld: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[str]:
-    """Yields the entities to hide that a decision names or covers."""
+    """Yields the withheld entities that a decision names or covers."""
     if not decided.every:
         return
     named = {

@@ -1,16 +1,15 @@
 """Analysts' decisions: bound to facts, and resolved to those in force.
 
-A decision binds: it outweighs any evidence. It is itself bound once, to the members that its author
-saw, so that no later record changes what it covers: to those that `--previous` shows, or without
-one to those of this run, and never to one whose first record is later than the decision. A run
-writes what its decisions are bound to, and the next run takes that over.
+A decision outweighs any evidence. It is bound once, to the members that its author saw, so that no
+later record changes its members. These are members in the run of `--previous`, or else in this
+run, and never a member whose first record is later than the decision. A run writes the bindings of
+its decisions, and the next run takes them over.
 
-Decisions expire by the clock or `--as-of`, never by the date of a record. Where two contradict each
-other, the one that does less harm stays in force (cannot_link over must_link, dispute over confirm
-and review, victim_owned and legitimate over all that name somebody), and the manifest raises an
-alarm, unless somebody signed it later than the other and so took that back. Those that protect hold
-for every epoch of an identifier. Long, since what a decision covers and whether it is in force are
-read together.
+Decisions expire by the clock or `--as-of`, never by the date of a record. If two decisions
+contradict each other, the less harmful stays in force: cannot_link over must_link, dispute over
+confirm and review, victim_owned and legitimate over all that accuse somebody. The manifest then
+raises an alarm, unless the less harmful decision is signed and made later: it took the other back.
+Protecting decisions hold for every epoch of an identifier.
 """
 
 from __future__ import annotations
@@ -56,8 +55,10 @@ SHOWN = pa.schema(
         "last_used": TIMESTAMP,
     }
 )
-"""An entity that a run shows: its cluster, null where it is in none, its first record, whether it
-is a core member, and the first and last record that show a suspect using it, null without one.
+"""An entity that a run shows.
+
+It has its cluster or null, the time of its first record, and whether it is a core member.
+`first_used` and `last_used` are times of records that show a suspect using it, or null.
 """
 
 CoreMembers = Callable[[Iterable[Row]], frozenset[str]]
@@ -67,11 +68,11 @@ Interval = tuple[datetime, datetime]
 """The first and the last record of a run."""
 
 FileDigest = Mapping[str, str]
-"""The name of a file and its SHA-256, as the manifest has them."""
+"""The name of a file and its SHA-256, as in the manifest."""
 
 
 class DaysOfUse(NamedTuple):
-    """The first and the last day (UTC) on which an entity was shown in a suspect's use."""
+    """The first and the last day (UTC) with a record that shows a suspect using an entity."""
 
     entity_id: str
     first: date
@@ -79,7 +80,7 @@ class DaysOfUse(NamedTuple):
 
 
 class BoundBy(StrEnum):
-    """The place that a decision's binding is from, as the manifest counts it."""
+    """The origin of a decision's binding, as the manifest counts it."""
 
     FILE = "bound_in_file"
     BEFORE = "bound_before"
@@ -89,9 +90,9 @@ class BoundBy(StrEnum):
 
 @dataclass(frozen=True)
 class RowSignature:
-    """The signature of a row of a decisions file, and the digest by which the next one names it.
+    """The signature of a row of a decisions file, and the digest by which the next row names it.
 
-    `known` if its key is, and it holds.
+    `known` says that the key is known and not void, and that the signature holds.
     """
 
     previous: str
@@ -106,16 +107,16 @@ class Decision:
     """One row of `schemas.decision.DECISION`, checked; entities are canonical ids.
 
     Attributes:
-        members: Entity ids that it is bound to, sorted; None until it is bound.
-        used: When each member was used, of those that were, in the run that showed them.
-        run_id: The run that showed them; None for the run at hand.
+        members: Sorted entity ids that the decision is bound to; None until it is bound.
+        used: The days of use of members that a suspect used, in the run that showed them.
+        run_id: The run that showed the members; None for the current run.
         interval: First and last record of that run.
-        bound_by: Where the binding is from.
-        signature: That of its row; None for a row that was typed.
-        void: Why it has no effect whatever the others say; None where it may have one.
-        evidence_digest: The digest of what its author was shown, as `schemas.decision.SEEN` has it.
-        compared_with: What the tables were compared with then.
-        opened: The narratives and links that were open.
+        bound_by: The origin of the binding.
+        signature: The signature of its row; None for a typed row.
+        void: The reason why it can have no effect, or None.
+        evidence_digest: The digest of the evidence that its author saw (`schemas.decision.SEEN`).
+        compared_with: The run that the author's tables were compared with.
+        opened: The narratives and links that the author had open.
     """
 
     decision_id: str
@@ -139,7 +140,7 @@ class Decision:
 
     @property
     def signed_by(self) -> str | None:
-        """The fingerprint of the key that signed it, if that is known and may do so."""
+        """The fingerprint of the key that signed it, if the key is known and valid."""
         return self.signature.key_id if self.signature and self.signature.known else None
 
     @property
@@ -149,7 +150,7 @@ class Decision:
 
     @property
     def bare_entities(self) -> frozenset[str]:
-        """The ids of these without epochs."""
+        """The ids of `entities` without epochs."""
         return frozenset(map(without_epoch, self.entities))
 
     @property
@@ -162,7 +163,7 @@ class Decision:
         return f"decision {self.decision_id} by {self.author}: {self.reason}"
 
     def as_fact(self, code: str, *, with_reason: bool = True) -> Fact:
-        """Returns the decision as a fact of what it is on; its reason may name what it is on."""
+        """Returns the decision as a fact about its entities; its reason may name one of them."""
         reason = self.reason if with_reason else ""
         return fact(code, self.kind, self.decision_id, self.author, reason)
 
@@ -172,13 +173,16 @@ class DecisionsInForce:
     """The decisions that bind a run, the contradictions among them, and how many had no effect.
 
     Attributes:
-        when: The moment that the run is seen from: `--as-of`, or the clock.
-        newest: The newest record of a stream, from which retention counts.
+        when: The moment for which decisions are resolved: `--as-of`, or the clock.
+        contradictions: A text for each contradiction that nobody took back.
+        expired: Number of expired decisions.
+        later: Number of decisions made after `--as-of`.
+        newest: The newest record of a stream; retention counts back from it.
         binding: The decisions in force, by id.
-        without_effect: Those that are not: expired, set aside, or made later.
-        set_aside: The ids of those that another one outweighs, each with a text that says so. It
-            is no contradiction where the other one was made later and signed.
-        file: The file that a stream's tick read them from.
+        without_effect: The other decisions: expired, set aside, void, or made later.
+        set_aside: The ids of decisions that another decision outweighs, each with a text. This is
+            no contradiction if the other decision was made later and is signed.
+        file: The file from which a stream's tick read the decisions.
     """
 
     when: datetime | None = None
@@ -209,7 +213,7 @@ class DecisionsInForce:
     def by_entity(self) -> Mapping[str, Sequence[Decision]]:
         """The binding decisions on each entity, by id.
 
-        One that protects is under the id without an epoch: see `about`.
+        A protecting decision is under the id without an epoch: see `about`.
         """
         decisions_of: dict[str, list[Decision]] = {}
         for decision in self.binding:
@@ -232,7 +236,7 @@ class DecisionsInForce:
         return frozenset[str]().union(*(decision.bare_entities for decision in self.of(kind)))
 
     def disputed(self) -> frozenset[str]:
-        """Returns the ids without epochs that disputes cover: their clusters as they were bound."""
+        """Returns the ids without epochs that disputes cover: their entities and bound clusters."""
         covered = map(without_epoch, self.covered(DecisionKind.DISPUTE))
         return self.protected(DecisionKind.DISPUTE).union(covered)
 
@@ -243,9 +247,9 @@ class DecisionsInForce:
         return frozenset(each for each in covered if without_epoch(each) not in disputed)
 
     def reviewed_as_shown(self) -> frozenset[str]:
-        """Returns those of `reviewed` that an author named, or that a run had shown to one.
+        """Returns the `reviewed` ids that an author named, or that an earlier run showed.
 
-        Nobody was shown the others that a `confirm` covers which is bound to the run at hand.
+        Nobody saw the other members of a `confirm` that is bound to the current run.
         """
         shown = (
             each
@@ -260,9 +264,9 @@ class DecisionsInForce:
         return frozenset(each for decision in self.of(*kinds) for each in decision.members or ())
 
     def suspects_and_others(self) -> tuple[frozenset[str], frozenset[str]]:
-        """Returns the ids without epochs that are decided a suspect's, and those that are not.
+        """Returns the ids without epochs that decisions call a suspect's, and that they do not.
 
-        What both cover is not.
+        An id in both is not a suspect's.
         """
         suspects, others = (
             frozenset(map(without_epoch, self.covered(*kinds)))
@@ -275,7 +279,7 @@ class DecisionsInForce:
         return frozenset(each for decision in self.every for each in decision.members or ())
 
     def days_of_use(self) -> list[DaysOfUse]:
-        """Returns when the members of decisions were used in the runs that these are bound to."""
+        """Returns the days of use of the members of decisions, in the runs they are bound to."""
         return sorted({each for decision in self.every for each in decision.used})
 
     def unbound(self) -> tuple[Decision, ...]:
@@ -283,7 +287,7 @@ class DecisionsInForce:
         return tuple(decision for decision in self.every if decision.members is None)
 
     def bound_to(self, shown: pa.Table, interval: Interval | None) -> DecisionsInForce:
-        """Binds what is not bound yet to this run; see `bind`."""
+        """Binds the unbound decisions to this run; see `bind`."""
         binding, others = (
             bind(some, shown, interval, None, BoundBy.HERE)
             for some in (self.binding, self.without_effect)
@@ -331,7 +335,7 @@ def decisions_in_force(
 ) -> DecisionsInForce:
     """Resolves the decisions in force at `as_of`, or else by the clock.
 
-    One made after `as_of` was not known then. Without `as_of` every decision is known.
+    A decision made after `as_of` was not known then. Without `as_of` every decision is known.
     """
     when = as_of or clock
     ordered = sorted(decisions, key=attrgetter("decision_id"))
@@ -374,19 +378,19 @@ def bind(
     run_id: str | None,
     bound_by: BoundBy,
 ) -> tuple[Decision, ...]:
-    """Binds the decisions that are not bound yet to what a run shows.
+    """Binds the unbound decisions to the members that a run shows.
 
-    A dispute covers the cluster of its entity, a confirm its entity and the core members of that
-    cluster, any other kind its entities alone; none a member whose first record is later than the
-    decision. A member that a single reporter put there is not confirmed along with the others: the
-    next one to name it would let it leave.
+    A dispute covers the cluster of its entity. A confirm covers its entity and the core members of
+    the cluster. Any other kind covers only its entities. No decision covers a member whose first
+    record is later. A confirm leaves out members that rest on a single reporter: else the next
+    reporter to name such a member would make it publishable.
 
     Args:
-        decisions: The decisions, of which those that are bound stay as they are.
-        shown: SHOWN rows: the entities that decisions name, and all of the clusters of these.
+        decisions: The decisions; bound ones stay as they are.
+        shown: SHOWN rows of the entities that decisions name, and of their clusters.
         interval: First and last record of the run.
-        run_id: The run, None for the one at hand.
-        bound_by: Where the binding is from.
+        run_id: The run; None for the current run.
+        bound_by: The origin of the binding.
     """
     row_of: dict[str, dict[str, Any]] = {}
     members: dict[str, list[str]] = {}
@@ -412,7 +416,7 @@ def bind(
 
 
 def named_to_bind(decisions: Iterable[Decision]) -> pa.Array:
-    """Returns the entities that the decisions that are not bound name, sorted."""
+    """Returns the sorted entities that unbound decisions name."""
     named = {
         each for decision in decisions if decision.members is None for each in decision.entities
     }
@@ -422,7 +426,7 @@ def named_to_bind(decisions: Iterable[Decision]) -> pa.Array:
 def stand_in_id(entity_id: str, decision_id: str, place: int = 0) -> str:
     """Returns the id that stands for a victim's own entity in a decision.
 
-    It is named after the decision: a hash of the number could be reversed.
+    It is derived from the decision, since a hash of the number could be reversed.
     """
     kind = entity_id.partition(":")[0]
     text = f"{kind}|{decision_id}|{place}"
@@ -433,10 +437,10 @@ class DecisionSource(Protocol):
     """The decisions of a stream, which can change from tick to tick."""
 
     def read(self) -> tuple[tuple[Decision, ...], FileDigest | None]:
-        """Returns the decisions as they are now, and the file that has them."""
+        """Returns the current decisions, and their file."""
 
     def keep(self, decided: DecisionsInForce) -> None:
-        """Keeps what a tick bound, for the ticks to come."""
+        """Stores the bindings of a tick for later ticks."""
 
 
 @dataclass(eq=False)
@@ -451,8 +455,8 @@ class ResolveDecisions(beam.PTransform):
     records: beam.PCollection | None = None
 
     def expand(self, clock: beam.PCollection) -> Any:
-        """Applies `decisions_in_force` at the time that is given."""
-        # Not as arguments, of which Beam makes copies: a source has a state of its own.
+        """Applies `decisions_in_force` at the time of the clock."""
+        # Beam copies arguments, but a source has a state of its own: bind it with `partial`.
         resolve = partial(_resolve, decisions=self.decisions, as_of=self.as_of)
         if self.records is None:
             return clock | "Resolve" >> beam.Map(resolve)
@@ -462,7 +466,7 @@ class ResolveDecisions(beam.PTransform):
 
 @dataclass(eq=False)
 class BindDecisions(beam.PTransform):
-    """Binds the one DecisionsInForce of a window to what the window shows, where it is unbound.
+    """Binds the unbound decisions of a window's DecisionsInForce to the window's members.
 
     `entities` are ENTITY batches, `members` MEMBERSHIP batches.
     """
@@ -472,7 +476,7 @@ class BindDecisions(beam.PTransform):
     core_members: CoreMembers
 
     def expand(self, in_force: beam.PCollection) -> Any:
-        """Selects the clusters of the entities that are named, and applies `bind`."""
+        """Selects the clusters of the named entities, and applies `bind`."""
         decided = AsSingleton(in_force)
         clusters = AsIter(
             self.members | "Clusters named" >> beam.FlatMap(_clusters_to_bind, decided)
@@ -487,7 +491,7 @@ class BindDecisions(beam.PTransform):
 def _facts(
     decision: Decision, row_of: Mapping[str, Row], members: Mapping[str, list[str]]
 ) -> tuple[str, ...]:
-    """Returns the entities that a decision covers, of those that were there when it was made.
+    """Returns the entities that a decision covers and that had a record when it was made.
 
     `row_of` has SHOWN rows by entity, `members` the entities of each cluster.
     """
@@ -521,7 +525,7 @@ def _newest(records: pa.RecordBatch) -> datetime | None:
 
 
 def _clusters_to_bind(members: pa.RecordBatch, decided: DecisionsInForce) -> list[str]:
-    """Returns the clusters of the entities that are named."""
+    """Returns the clusters of the entities that unbound decisions name."""
     named = pc.is_in(members["known_as"], named_to_bind(decided.unbound()))
     clusters: list[str] = members["cluster_id"].filter(named).drop_null().to_pylist()
     return clusters
@@ -537,7 +541,7 @@ def _members_to_bind(members: pa.RecordBatch, clusters: Iterable[str]) -> Iterat
 def _entities_to_bind(
     entities: pa.RecordBatch, decided: DecisionsInForce
 ) -> Iterator[tuple[pa.RecordBatch, Interval]]:
-    """Yields the entities that are named as SHOWN rows without a cluster, and the span of all."""
+    """Yields the named entities as SHOWN rows without a cluster, and the time span of all."""
     named = named_to_bind(decided.unbound())
     if len(named) and entities.num_rows:
         shown = shown_entities(entities.filter(pc.is_in(entities["entity_id"], named)))
@@ -586,7 +590,7 @@ def _bind_here(
 
 
 def _contradictions(alive: list[Decision]) -> Iterator[tuple[Decision, Decision, str]]:
-    """Yields (what is set aside, by which one, a text for people) of decisions sorted by id."""
+    """Yields (decision set aside, decision that outweighs it, text) of decisions sorted by id."""
     yield from _on_one_entity(alive)
     if not alive:
         return
@@ -598,7 +602,7 @@ def _contradictions(alive: list[Decision]) -> Iterator[tuple[Decision, Decision,
         if decision.kind is DecisionKind.MUST_LINK:
             graph.add_edge(*decision.entities)
             by_pair.setdefault(frozenset(decision.entities), []).append(decision)
-    # Nodes of two parts have no path, which is not searched for then.
+    # Nodes in different parts have no path: skip the search for one.
     part: dict[str, object] = {
         node: place for place, nodes in enumerate(nx.connected_components(graph)) for node in nodes
     }
@@ -622,9 +626,10 @@ def _contradictions(alive: list[Decision]) -> Iterator[tuple[Decision, Decision,
 
 
 def _epochs_apart(decision: Decision, epochs: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
-    """Yields the pairs of epochs that a cannot_link keeps apart, of those in `epochs` by bare id.
+    """Yields the pairs of known epochs that a cannot_link keeps apart.
 
-    Of two epochs of one identifier it keeps these two apart alone.
+    `epochs` has the known epochs by bare id. A cannot_link between two epochs of one identifier
+    keeps only these two apart.
     """
     a, b = decision.entity_a, decision.entity_b or ""
     if without_epoch(a) == without_epoch(b):
@@ -641,13 +646,13 @@ _SAFER = (
     *product((DecisionKind.LEGITIMATE, DecisionKind.VICTIM_OWNED), ACCUSING_DECISIONS),
     *product((DecisionKind.DISPUTE,), REVIEWING_DECISIONS),
 )
-"""Kinds that contradict each other on one identifier; the first one stays in force."""
+"""Pairs of kinds that contradict each other on one identifier; the first stays in force."""
 
 
 def _on_one_entity(alive: list[Decision]) -> Iterator[tuple[Decision, Decision, str]]:
-    """Yields decisions that one of a safer kind on any epoch of the same entity sets aside.
+    """Yields decisions set aside by a decision of a safer kind on any epoch of the same entity.
 
-    Of several such ones the last that is signed is named, else the last.
+    Of several safer decisions, the text names the last signed one, or else the last.
     """
     ordered = sorted(
         alive, key=lambda decision: (decision.signed_by is not None, decision.decided_at)

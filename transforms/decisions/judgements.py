@@ -1,7 +1,7 @@
-"""The people who judge, and what it takes for two of them to have judged the same.
+"""The people who judge, and the conditions for a second person's judgement.
 
-The second person must not have seen the first verdict (`is_blind`). How often two agree is Cohen's
-kappa, after J. Cohen, "A coefficient of agreement for nominal scales" (1960).
+The second person must not see the first verdict (`is_blind`). Cohen's kappa measures agreement
+(J. Cohen, "A coefficient of agreement for nominal scales", 1960).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transforms.decisions.in_force import Decision
 
 ROLES = ("reader", "analyst", "reviewer", "runner", "owner")
-"""Whoever is listed reads runs without narratives; an owner is shown who read narratives."""
+"""Every role reads runs without narratives. An owner also sees who read narratives."""
 
 JUDGING_ROLES = frozenset({"analyst", "reviewer"})
 
@@ -35,18 +35,18 @@ _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0100-\U000e01ef]"
 )
-"""Characters that Unicode calls printable and that nobody sees."""
+"""Characters that Unicode calls printable, but that are invisible."""
 
 
 def person_name(text: str) -> str:
-    """Returns a name in NFC with single blanks; an empty text if people could not tell it apart."""
+    """Returns a name in NFC with single blanks; empty if it is too long or not visible text."""
     name = " ".join(filter(None, unicodedata.normalize("NFC", text).split(" ")))
     is_seen = name.isprintable() and not _UNSEEN.search(name) and any(map(str.isalnum, name))
     return name if is_seen and len(name) <= MOST_NAME else ""
 
 
 def compared_name(text: str) -> str:
-    """Returns a name as two are compared: without case, width and more than single blanks."""
+    """Returns a name for comparison: without case, width and repeated blanks."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
@@ -55,9 +55,9 @@ class Person(Record):
 
     Attributes:
         id: The author in decisions; it never changes.
-        name: The name to show; the id without one.
-        names: Further names, as a proxy gives them or old decisions have them.
-        roles: Of `ROLES`.
+        name: The name to show; if empty, the id is shown.
+        names: Further names, from a proxy or in old decisions.
+        roles: Some of `ROLES`.
         key: Fingerprint of the key that signs their decisions, if they have one.
     """
 
@@ -69,29 +69,29 @@ class Person(Record):
 
     @property
     def may_judge(self) -> bool:
-        """True if one of their roles is to decide."""
+        """True if one of their roles may decide."""
         return not self.roles.isdisjoint(JUDGING_ROLES)
 
     def all_names(self) -> list[str]:
-        """Returns every name that stands for them."""
+        """Returns the id and all names."""
         return [self.id, self.name or self.id, *self.names]
 
 
 People = Mapping[str, Person]
-"""People by each of their names, as it is compared, and by the fingerprints of their keys."""
+"""People by each of their names (`compared_name`), and by the fingerprints of their keys."""
 
 NOBODY: People = {}
 
 
 def may_sign(key: str | None, author: str, people: People) -> bool:
-    """Tells whether a key signs for an author: their own does, or a server's if they have none."""
+    """Tells whether a key signs for an author: their own key, or a server's if they have none."""
     person = people.get(compared_name(author))
     owner = people.get(key or "", person)
     return owner is person and (person is None or person.key in (None, key))
 
 
 def signed_by_their_authors(decisions: Iterable[Decision], people: People) -> tuple[Decision, ...]:
-    """Makes accusing decisions void that another key than their author's signed."""
+    """Makes accusing decisions void unless the key of their author signed them."""
     return tuple(
         replace(decision, void="is not signed by the key of its author")
         if decision.void is None
@@ -108,12 +108,12 @@ def await_second_person(
     people: People = NOBODY,
     as_of: datetime | None = None,
 ) -> tuple[Decision, ...]:
-    """Makes decisions of some kinds void that one person alone made.
+    """Makes decisions of some kinds void unless a second person made the same decision.
 
-    The second one decides the same on the same entities, for the same members and at least as long.
-    One key is one person, unless both are among the people and have no key of their own: a server
-    signs for them. Among people both may judge, and one of them is a reviewer. What was decided
-    after `as_of` does not count.
+    The second decision has the same kind, entities and members, and lasts at least as long. Each
+    key is one person, except that a server may sign for listed people without keys. If people are
+    listed, both must be listed, both may judge, and one must be a reviewer. Decisions after
+    `as_of` do not count.
     """
     every = tuple(decisions)
     same: dict[object, list[Decision]] = defaultdict(list)
@@ -135,7 +135,7 @@ def _judged(decision: Decision) -> object:
 
 
 def _seconds(decision: Decision, second: Decision, people: People) -> bool:
-    """Returns True if another person made it, of two decisions of one kind on the same."""
+    """Returns True if another person made `second`; both decisions are about the same subject."""
     keys = {decision.signed_by, second.signed_by}
     names = {compared_name(decision.author), compared_name(second.author)}
     known = [people[name] for name in names if name in people]
@@ -157,12 +157,12 @@ def _seconds(decision: Decision, second: Decision, people: People) -> bool:
 
 
 def is_blind(recorded: Iterable[Decision], people: People) -> Callable[[Decision], bool]:
-    """Returns the test for a verdict that nobody but its author may see yet.
+    """Returns a test for verdicts that only their author may see yet.
 
-    Two people are to judge the same, each without the verdict of the other.
+    Two people judge the same evidence, each without seeing the verdict of the other.
 
     Args:
-        recorded: What counts as judged, after `await_second_person`; what can be undone does not.
+        recorded: Recorded decisions after `await_second_person`, without any that can be undone.
         people: The people, if they are known.
     """
     judges: dict[object, set[str]] = defaultdict(set)
@@ -197,7 +197,7 @@ def judged_by_two(
 def cohens_kappa(verdicts: Iterable[tuple[object, ...]]) -> float | None:
     """Returns the agreement of first and second verdicts beyond chance; 1 is perfect.
 
-    None where chance alone agrees: no verdicts, or all the same one.
+    None if chance explains all agreement: no verdicts, or all verdicts equal.
     """
     pairs = list(verdicts)
     if not pairs:
@@ -210,7 +210,7 @@ def cohens_kappa(verdicts: Iterable[tuple[object, ...]]) -> float | None:
 
 
 def _subject(decision: Decision) -> object:
-    """Returns the evidence that a decision judges: a cluster's, or of single identifiers in it."""
+    """Returns the evidence that a decision judges: of a cluster, or of identifiers in it."""
     of_cluster = decision.kind in CLUSTER_DECISIONS
     return decision.evidence_digest, () if of_cluster else tuple(sorted(decision.entities))
 

@@ -288,7 +288,7 @@ def _payment_fields(
 
 @lru_cache(maxsize=1 << 14)
 def _payee_matches(method: str | None, payee: str, region: str | None) -> tuple[Match, ...]:
-    """Reads a payee; a paper, a card, or an account that the writer calls their own is a victim's."""
+    """Reads a payee; a paper, a card, or whatever the writer calls their own is a victim's."""
     written = payee[:MAX_CARD]
     is_own = _OWN_PAYEE.search(written) is not None
     return tuple(
@@ -339,7 +339,7 @@ def _signalling(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     }
     for name, (kind, canonical) in slugs.items():
         value = map_distinct(batch[name], canonical)
-        if kind is EntityKind.TRUNK:
+        if kind is EntityKind.TRUNK:  # its name means something in its organisation only
             value = pc.binary_join_element_wise(orgs, value, ":")
         read = pc.fill_null(pc.and_(by_suspect, pc.is_valid(value)), False)
         raw = batch[name].filter(read)

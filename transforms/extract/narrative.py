@@ -447,7 +447,7 @@ class _Narrative(NamedTuple):
         return role, STATED_CONFIDENCE, True
 
     def _words_since(self, start: int) -> int:
-        """Returns the first place of words that can make an identifier at `start` a suspect's, or 0.
+        """Returns where the words begin that can make an identifier at `start` a suspect's, or 0.
 
         Words before another identifier belong to that identifier, unless both are in one list.
         """
@@ -508,7 +508,7 @@ def _widen(part: re.Match[str]) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def _leading_cue(clause: str, family: EntityKind, suspect_speaks: bool) -> Cue | None:
-    """Returns the cue that ends nearest to the identifier; of equally near cues, the less harmful."""
+    """Returns the cue that ends nearest to the identifier; of equals, the less harmful."""
     rules = suspect_cues(family) if suspect_speaks else leading_cues()[family]
     furthest = _Distance.SPOKEN if suspect_speaks else _Distance.OTHER
     best: tuple[int, Cue] | None = None

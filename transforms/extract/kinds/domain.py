@@ -225,7 +225,7 @@ _WRAPPED = re.compile(r"(?:https?:/*)?(?P<host>[^/?#\s]+)(?P<rest>\S*)", re.IGNO
 
 
 class Link(NamedTuple):
-    """An address as a browser reads it; the path is in one spelling, without slashes at its ends."""
+    """An address as a browser reads it; the path has one spelling, and no slashes at its ends."""
 
     host: str
     path: str = ""

@@ -210,7 +210,7 @@ _BARE_DIGITS = re.compile(
 
 
 class Click(NamedTuple):
-    """A parameter that an ad platform added to a visitor's link, and the id of the link's holder."""
+    """A parameter that an ad platform added to a visitor's link, and the link's entity id."""
 
     platform: str
     key: str
