@@ -67,7 +67,7 @@ LEAST_DIGITS, NATIONAL_DIGITS = 7, 10
 NOTHING: Mapping[str, str] = {}
 
 FILE_COLUMNS = (*DECISION.names, *BINDING.names, *SEEN.names, *CHAIN.names)
-"""The columns of a decisions file; a row that is typed by hand has those of DECISION alone."""
+"""The columns of a decisions file; a row typed by hand has only the columns of DECISION."""
 
 SIGNED_FORMAT, SIGNED_VERSION = "ringtrace-decision", 1
 """Format and version in the signed bytes of a row."""

@@ -107,15 +107,15 @@ class Decision:
     """One row of `schemas.decision.DECISION`, checked; entities are canonical ids.
 
     Attributes:
-        members: Sorted entity ids that the decision is bound to; None until it is bound.
+        members: Sorted entity ids that the decision is bound to, or None if unbound.
         used: The days of use of members that a suspect used, in the run that showed them.
-        run_id: The run that showed the members; None for the current run.
+        run_id: The run that showed the members, or None for the current run.
         interval: First and last record of that run.
         bound_by: The origin of the binding.
-        signature: The signature of its row; None for a typed row.
+        signature: The signature of its row, or None for a typed row.
         void: The reason why it can have no effect, or None.
         evidence_digest: The digest of the evidence that its author saw (`schemas.decision.SEEN`).
-        compared_with: The run that the author's tables were compared with.
+        compared_with: The digests that the tables of the evidence were compared with.
         opened: The narratives and links that the author had open.
     """
 
@@ -173,8 +173,8 @@ class DecisionsInForce:
     """The decisions that bind a run, the contradictions among them, and how many had no effect.
 
     Attributes:
-        when: The moment for which decisions are resolved: `--as-of`, or the clock.
-        contradictions: A text for each contradiction that nobody took back.
+        when: The time to resolve decisions for: `--as-of`, or the clock.
+        contradictions: A text for each contradiction that is still open.
         expired: Number of expired decisions.
         later: Number of decisions made after `--as-of`.
         newest: The newest record of a stream; retention counts back from it.
@@ -182,7 +182,7 @@ class DecisionsInForce:
         without_effect: The other decisions: expired, set aside, void, or made later.
         set_aside: The ids of decisions that another decision outweighs, each with a text. This is
             no contradiction if the other decision was made later and is signed.
-        file: The file from which a stream's tick read the decisions.
+        file: The file that a stream's tick read.
     """
 
     when: datetime | None = None
@@ -389,7 +389,7 @@ def bind(
         decisions: The decisions; bound ones stay as they are.
         shown: SHOWN rows of the entities that decisions name, and of their clusters.
         interval: First and last record of the run.
-        run_id: The run; None for the current run.
+        run_id: The run, or None for the current run.
         bound_by: The origin of the binding.
     """
     row_of: dict[str, dict[str, Any]] = {}

@@ -1,11 +1,11 @@
-"""Extraction: accepted records in, what later steps need of them out, so that these read columns.
+"""Extraction: reads accepted records once, so that later steps only read columns.
 
-`Extract` is the PTransform: COMPLAINT_ACCEPTED or CALL_ACCEPTED batches in; EVIDENCE, numbers that
-are stated as victims', fingerprints of narratives, and records with what was read in them out. The
-identifiers of fields and narratives get a kind (`kinds.registry`), a canonical value and a role;
-`find_impersonation` reads who was impersonated, `parse_allowlist` what is known to be legitimate;
-`mask_contacts` takes numbers and addresses out of what an analyst wrote, `mask_file_name` out of
-names of files.
+`Extract` is the PTransform. Its input is COMPLAINT_ACCEPTED or CALL_ACCEPTED batches. Its outputs
+are EVIDENCE, numbers stated as victims', fingerprints of narratives, and the records with columns
+of readings. Identifiers in fields and narratives get a kind (`kinds.registry`), a canonical value
+and a role. `find_impersonation` finds impersonated brands, `parse_allowlist` reads known-legitimate
+lists. `mask_contacts` masks numbers and addresses in analysts' texts, `mask_file_name` in file
+names.
 """
 
 import lazy_loader

@@ -1,11 +1,11 @@
-"""Reads lists of identifiers that are known to be legitimate: they are suppressed, always.
+"""Reads lists of known-legitimate identifiers, which are always suppressed.
 
-A wrong row hides a scammer, so every row of the shipped list names its public source, and a row of
-a user's list that cannot be read as exactly one identifier is refused. The list also says at which
-hosts anybody may have a mailbox: a narrative names its writer's own as often as the scammer's.
+A wrong row hides a scammer. So every row of the shipped list names its public source, and a row of
+a user's list must read as exactly one identifier. The list also names hosts at which anybody may
+have a mailbox: a narrative names its writer's own mailbox as often as the scammer's.
 
-Beside the list that is kept by hand, a compiled one has the sites of organisations
-(`domain.known_sites`). It is only looked up, and read where there is something to look up.
+A second, compiled list has the sites of organisations (`domain.known_sites`). It is loaded at the
+first look-up.
 """
 
 from __future__ import annotations
@@ -49,20 +49,20 @@ CATEGORIES = (
 )
 
 ANYBODYS_MAIL = frozenset({"freemail", "carrier"})
-"""Categories at whose domains anybody may have a mailbox."""
+"""Categories of domains at which anybody may have a mailbox."""
 
 OWN_MAIL = frozenset(CATEGORIES) - ANYBODYS_MAIL - {"education"}
-"""Categories whose domains only staff and machines send from, so that all mail there is legitimate.
+"""Categories of domains whose mail comes only from staff and machines, and is all legitimate.
 
-A mailbox at a freemail host or a carrier can be a scammer's, as a student's can, and `no-reply@` a
-vendor or a platform is nobody's: left in, it would weld everybody who ever got its mail.
+A scammer can have a mailbox at a freemail host, a carrier or a university. But `no-reply@` a vendor
+or a platform is nobody's: it would tie together everybody who ever got its mail.
 """
 
 REGISTRY_PREFIX = "domain:*."
 """Prefix of a row for all domains of a registry, such as `domain:*.gov`."""
 
 RESTRICTED = frozenset({"government", "bank", "brand", "education"})
-"""Categories that may have a registry of their own, in which nobody else can register."""
+"""Categories that may have a registry of their own, closed to everybody else."""
 
 _DOMAIN = "domain:"
 
@@ -73,11 +73,11 @@ class LegitimateListError(ValueError):
 
 @dataclass(frozen=True)
 class KnownLegitimate:
-    """Sorted entity ids, and `domain:*.gov` for registries, with, in parallel, the reason for each.
+    """Sorted entity ids (`domain:*.gov` for a registry) and, in parallel, the reasons (`why`).
 
     `mail_hosts` are the domains and registries at which every mailbox is legitimate. `with_sites`
-    tells whether the compiled list of organisations' sites counts too. `facts` has those of ids
-    that an analyst decided to be legitimate, or an earlier run knew to be.
+    says whether the compiled list of organisations' sites counts too. `facts` has the facts of ids
+    that an analyst decided to be legitimate, or that an earlier run knew.
     """
 
     entity_ids: tuple[str, ...]
@@ -104,7 +104,7 @@ class KnownLegitimate:
         return self.facts.get(entity_id) or fact("known_legitimate", reason)
 
     def reasons(self, entity_ids: pa.Array) -> pa.Array:
-        """Returns why each entity id is legitimate, as string; null where it is not known to be."""
+        """Returns the reason why each entity id is legitimate, or null if it is not listed."""
         listed = pc.take(
             pa.array(self.why, TEXT),
             pc.index_in(entity_ids, value_set=pa.array(self.entity_ids, TEXT)),
@@ -149,9 +149,9 @@ def shipped_allowlist() -> KnownLegitimate:
 def parse_allowlist(text: str, name: str) -> KnownLegitimate:
     """Parses a list in CSV with the columns `entity_id,reason` and, optionally, `category,source`.
 
-    Instead of an entity id, a number in E.164 (`+1 800 829 1040`), a registrable domain, an e-mail
-    address or a restricted registry (`*.gov`) will do. Raises LegitimateListError, with `name` and
-    the row, for anything else.
+    Instead of an entity id, a row may have a number in E.164 (`+1 800 829 1040`), a registrable
+    domain, an e-mail address or a restricted registry (`*.gov`). Raises LegitimateListError, with
+    `name` and the row, for anything else.
     """
     rows: dict[str, str] = {}
     mail_hosts = set()
@@ -172,10 +172,10 @@ def parse_allowlist(text: str, name: str) -> KnownLegitimate:
 def canonical_entity_id(text: str, *, tenants: bool = False) -> str:
     """Returns the entity id of an id, an E.164 number, an e-mail address or a domain.
 
-    For `*.gov`, all domains of a registry, it is `domain:*.gov`. With `tenants` a host below a
-    domain will do, as runs have it that found the domain to be shared.
+    For `*.gov`, all domains of a registry, it is `domain:*.gov`. With `tenants`, a host below a
+    domain is accepted too, as in runs that found the domain to be shared.
 
-    Raises LegitimateListError where it is none of these, or could be more than one thing.
+    Raises LegitimateListError for any other text, or if the text is ambiguous.
     """
     kind, colon, value = text.partition(":")
     if not text:
@@ -205,9 +205,9 @@ def canonical_entity_id(text: str, *, tenants: bool = False) -> str:
 
 
 def _read_value(kind: str, value: str) -> str | None:
-    """Returns an account, wallet, remote-access id or web address as a record of it is read.
+    """Returns an account, wallet, remote-access id or web address in the form of extraction.
 
-    None where nothing reads it, or as that of another scheme.
+    Returns None if extraction cannot read it, or reads another scheme.
     """
     scheme, _, rest = value.partition(":")
     if kind == EntityKind.URL:
@@ -230,10 +230,10 @@ def _read_value(kind: str, value: str) -> str | None:
 
 
 def reads_as_itself(entity_id: str) -> bool:
-    """Checks whether a record could show an id, without epoch: its value is read as that very id.
+    """Checks whether a record could show a bare id: extraction must read its value as this id.
 
-    Of a host that is no site of its own, as a page of a brand's or a registry's suffix is, no list
-    knows the id; nor of an account whose check digits are wrong. Kinds without a rule pass.
+    A host that is no site of its own fails, and so does an account with wrong check digits. Kinds
+    without a rule pass.
     """
     kind, _, value = entity_id.partition(":")
     if kind == EntityKind.PHONE:
@@ -254,9 +254,9 @@ _AT_SITES = (EntityKind.DOMAIN, EntityKind.URL, EntityKind.EMAIL)
 
 @lru_cache(maxsize=domain.REMEMBERED)
 def may_be_an_organisations(entity_id: str) -> bool:
-    """Tells whether a bare id is a site, a page of one, or an address at one, that imitates nobody.
+    """Tells whether a bare id is a site, a page or an address at a site that imitates nobody.
 
-    A mailbox at a freemail host is somebody's own, and a page of a listed platform a tenant's.
+    A mailbox at a freemail host is a person's own, and a page of a listed platform is a tenant's.
     """
     kind, _, value = entity_id.partition(":")
     if kind not in _AT_SITES or email.is_freemail(value):
@@ -267,7 +267,7 @@ def may_be_an_organisations(entity_id: str) -> bool:
     site = url.classify_host(host)
     if site is None or site.how is not None:
         return False
-    # Below a domain that nothing but its use shows to be shared, a tenant has a name of its own.
+    # A domain can be known as shared only by its use: then check the name of the tenant.
     tenant = host[: -len(site.value) - 1] if host.endswith(f".{site.value}") else None
     return tenant is None or domain.impersonated_brand(host, tenant) is None
 
@@ -275,7 +275,7 @@ def may_be_an_organisations(entity_id: str) -> bool:
 def _reasons_by_host(
     entity_ids: pa.Array, pattern: str, find: Callable[[str], str | None]
 ) -> pa.Array:
-    """Returns the reasons that `find` gives for the hosts of ids that a pattern reads."""
+    """Applies `find` to the hosts that a pattern reads in ids; returns the reasons."""
     return map_distinct(pc.struct_field(pc.extract_regex(entity_ids, pattern), "host"), find)
 
 
@@ -291,14 +291,14 @@ def _check_registry(entity_id: str, category: str | None) -> None:
 
 
 def _check_value(entity_id: str) -> None:
-    """Refuses what no record could show: a row that nothing matches would protect nobody."""
+    """Refuses an id that no record could show: its row would protect nobody."""
     kind, _, value = entity_id.partition(":")
     if kind not in (EntityKind.PHONE, EntityKind.DOMAIN) and not reads_as_itself(entity_id):
         raise LegitimateListError(f"{value!r} is read as no {kind}; check its characters")
 
 
 def make_allowlist(rows: Mapping[str, str], mail_hosts: Iterable[str] = ()) -> KnownLegitimate:
-    """Makes a list of reasons by entity id."""
+    """Makes a list from reasons by entity id."""
     ordered = sorted(rows.items())
     return KnownLegitimate(
         tuple(entity_id for entity_id, _ in ordered),

@@ -1,17 +1,17 @@
-"""Finds call scripts: what many victims heard in nearly the same words, and who heard it.
+"""Finds call scripts, which many victims heard in nearly the same words, and who heard them.
 
 Fingerprints of complaints come in, EVIDENCE of `script:` entities goes out. Families are assembled
-as genomes are from reads that start and stop anywhere (de Bruijn graphs: Pevzner, Tang and
-Waterman, PNAS 98, 9748, 2001): two fingerprints belong to one passage where most texts that have
-either have them in a row, and two passages belong to one script where most victims that heard
-either heard both. A phrase that everybody uses follows and precedes so much else that it joins
-nothing. The work grows with the texts, never with their pairs.
+like genomes from reads that start and stop anywhere (de Bruijn graphs: Pevzner, Tang and Waterman,
+PNAS 98, 9748, 2001). Two fingerprints belong to one passage if most victims with either have both
+in a row. Two passages belong to one script if most victims who heard either heard both. Everybody's
+phrases have too many different neighbours to join anything. The work grows with the texts, never
+with their pairs.
 
-Five passes over the texts, spread over partitions, find pairs (`PairFinder`), which `count_pairs`
-counts, and then places: how many share each fingerprint, which of these stand in a row, how many
-hear each passage, which are heard together, and where each text holds a family. Only those pairs
-are counted of which the numbers of both sides allow that they join. What is brought together are
-hashes that at least two victims share: the words of one victim never leave the text.
+Five passes over the partitioned texts find: the fingerprints, the fingerprints in a row, the
+passages, the passages heard together, and the place of each family. The first four find pairs
+(`PairFinder`), which `count_pairs` counts. A pair is counted only if the counts of its two sides
+are close enough to join. Only hashes that at least two victims share are brought together: one
+victim's words never leave the text.
 """
 
 from __future__ import annotations
@@ -45,63 +45,64 @@ from transforms.extract.evidence import evidence_of
 Batches = list[pa.RecordBatch]
 
 MIN_VICTIMS = 2
-"""Victims who must have a fingerprint for it to count."""
+"""Fewest victims with a fingerprint for it to count."""
 
 MIN_SHARE = 0.7
-"""Share of the victims who have either of two fingerprints that must have them in a row, and of
-those who heard either of two passages that must have heard both; docs/evidence.md."""
+"""Least share of the victims with either fingerprint who have both in a row, and of the victims
+with either passage who heard both; docs/evidence.md."""
 
 MAX_PASSAGES = 32
-"""Passages of one text that are compared with each other: bounds the pairs of a text."""
+"""Most passages of one text that are compared, which bounds its pairs."""
 
 SHARED_PAIR = pa.schema(
     {"a": INTEGER, "b": INTEGER, "victim": INTEGER, "teller": INTEGER, "at": INTEGER}
 )
-"""One victim who has a and b."""
+"""A victim record with both a and b."""
 
 PAIR_COUNT = pa.schema(
     {"a": INTEGER, "b": INTEGER, "victims": INTEGER, "tellers": INTEGER, "since": INTEGER}
 )
-"""The number of victims who have both a and b; of b = a, who have a.
+"""The number of victims who have both a and b, or who have a if b = a.
 
-`tellers` counts equal narratives without a pseudonym once. `since` is when the second victim came,
-in microseconds.
+`tellers` counts equal narratives without a pseudonym once. `since` is the time of the second
+victim, in microseconds.
 """
 
 PASSAGE = pa.schema({"value": INTEGER, "passage": INTEGER})
-"""A fingerprint, sorted by value, and the smallest one of its passage."""
+"""A fingerprint and the smallest fingerprint of its passage, sorted by value."""
 
 FAMILY = pa.schema({"value": INTEGER, "family": INTEGER, "tellers": INTEGER})
-"""A fingerprint, sorted by value, and the family that it belongs to."""
+"""A fingerprint and its family, sorted by value."""
 
 Pairs = tuple[Array, Array, Array]
 """(row of a FINGERPRINT_ROW batch, a, b)."""
 
 PairFinder = Callable[..., Pairs]
-"""Finds pairs in FINGERPRINT_ROW rows, given the batches of each pass that it builds on."""
+"""A function that finds pairs in FINGERPRINT_ROW rows, given the batches of earlier passes."""
 
 MIN_TELLERS = 5
-"""Tellers who must have the same words for these to be shown; the rest is a gap."""
+"""Fewest tellers with the same words for the words to be shown; others become a gap."""
 
 WHOLE_TEXT_SHARES = (0.6, 0.7)
-"""Shares of a narrative's words from which it says no more than known scripts: those that are the
-scripts', and those from their first word to their last; docs/evidence.md."""
+"""Least shares of a narrative's words for it to be no more than known scripts: words inside
+scripts, and words from the first to the last of these; docs/evidence.md."""
 
 WHOLE_TEXT = "whole_text"
-"""The `how` of a script's mention in a narrative that says no more than known scripts do."""
+"""The `how` of a script's mention in a narrative that is no more than known scripts."""
 
 _GAPS = (fingerprints.GAP, fingerprints.GAP)
 
 CONFIDENCE = 0.9
-"""Confidence that the passage was read out from the script; docs/evidence.md."""
+"""Confidence that the passage was read out from a script; docs/evidence.md."""
 
 
 @dataclass(frozen=True)
 class FamilyMatches:
-    """The families of which texts hold `MIN_WORDS` words or more.
+    """Families with at least `MIN_WORDS` words in a text.
 
-    Of each: the row of its text, the family, how many words of it are shared, and from where to
-    where its fingerprints stand in `order`, the numbers of all known ones in `FlatFingerprints`.
+    Each has the row of its text, the family, the number of shared words, and the first and last
+    place of its fingerprints in `order`. `order` has the numbers of all known fingerprints in
+    `FlatFingerprints`.
     """
 
     row: Array
@@ -114,10 +115,10 @@ class FamilyMatches:
 
 @dataclass(eq=False)
 class Scripts(beam.PTransform):
-    """Turns FINGERPRINT_ROW_WITH_WORDS batches, each complaint once, into EVIDENCE of `script:`.
+    """Converts FINGERPRINT_ROW_WITH_WORDS batches, each complaint once, to EVIDENCE of `script:`.
 
-    Soft evidence: a script describes clusters and joins none. `start` has one element a window.
-    With `known`, one batch of PHRASE rows of what is widely shared, rows need no words.
+    The evidence is soft: a script describes clusters and joins none. `start` has one element a
+    window. With `known`, one batch of widely shared PHRASE rows, the input needs no words.
     """
 
     start: beam.PCollection
@@ -137,7 +138,7 @@ class _Find(beam.PTransform):
     start: beam.PCollection
 
     def expand(self, texts: beam.PCollection) -> Any:
-        """Runs four passes, each of which needs what those before it found."""
+        """Runs four passes; each needs the results of earlier passes."""
         shared = texts | "Share" >> _Count(own_fingerprints)
         followed = texts | "Follow" >> _Count(adjacent_fingerprints, (shared,))
         passage = self.start | "Passages" >> beam.Map(_passages, *_lists(shared, followed))
@@ -154,7 +155,7 @@ class _Count(beam.PTransform):
     known: tuple[beam.PCollection, ...] = ()
 
     def expand(self, texts: beam.PCollection) -> beam.PCollection:
-        """Brings each pair together and counts who has it."""
+        """Brings each pair together and counts its victims."""
         partitions = texts.pipeline.options.view_as(ShuffleOptions).partitions
         return (
             texts
@@ -186,9 +187,9 @@ def own_fingerprints(rows: pa.RecordBatch) -> Pairs:
 
 
 def adjacent_fingerprints(rows: pa.RecordBatch, shared: Batches, share: float = MIN_SHARE) -> Pairs:
-    """Pairs those in a row, given the PAIR_COUNT batches of `own_fingerprints`.
+    """Pairs fingerprints in a row, given the PAIR_COUNT batches of `own_fingerprints`.
 
-    Those that few share are left out of the rows.
+    Fingerprints that too few victims share are skipped.
     """
     flat = fingerprints.flatten_fingerprints(rows)
     values, victims = _victims_of(pair_count_table(shared))
@@ -201,7 +202,7 @@ def adjacent_fingerprints(rows: pa.RecordBatch, shared: Batches, share: float = 
 def passages_of_texts(rows: pa.RecordBatch, passage: Batches) -> Pairs:
     """Pairs each passage of a text with itself, given the one PASSAGE batch.
 
-    Of a text with more than `MAX_PASSAGES` the smallest are taken, which are the same in all texts.
+    A text with more than `MAX_PASSAGES` keeps the smallest, the same choice in all texts.
     """
     row, passages = _passages_by_text(fingerprints.flatten_fingerprints(rows), passage[0])
     compared = np.arange(len(row)) - np.searchsorted(row, row) < MAX_PASSAGES
@@ -211,7 +212,7 @@ def passages_of_texts(rows: pa.RecordBatch, passage: Batches) -> Pairs:
 def co_occurring_passages(
     rows: pa.RecordBatch, passage: Batches, heard: Batches, share: float = MIN_SHARE
 ) -> Pairs:
-    """Pairs the passages of each text, given what `passages_of_texts` was, and found."""
+    """Pairs the passages of each text; `heard` has the counts of `passages_of_texts`."""
     row, passages, _ = passages_of_texts(rows, passage)
     names, victims = _victims_of(pair_count_table(heard))
     place, kept = sorted_lookup(names, passages)
@@ -237,15 +238,15 @@ def shared_pairs(rows: pa.RecordBatch, pairs: Pairs) -> pa.RecordBatch:
 
 
 def count_pairs(pairs: pa.Table) -> pa.RecordBatch:
-    """Counts the victims of SHARED_PAIR rows, all those of a pair among them.
+    """Counts the victims of each pair in SHARED_PAIR rows, which have all rows of a pair.
 
     Returns:
-        PAIR_COUNT rows of the pairs that `MIN_VICTIMS` victims have.
+        PAIR_COUNT rows of the pairs with at least `MIN_VICTIMS` victims.
     """
     a, b, victim, teller, moment = (pairs[name].to_numpy() for name in SHARED_PAIR.names)
     if not len(a):
         return pa.record_batch([pa.array([], INTEGER)] * 5, PAIR_COUNT)
-    # One number a pair: to sort by one takes a fifth of what sorting by four does.
+    # Sorting by one number a pair takes a fifth of the time of sorting by four columns.
     pair = mix_hashes(a, b)
     key = mix_hashes(pair, victim)
     order = np.argsort(key)
@@ -292,8 +293,8 @@ def assemble_families(
 ) -> pa.RecordBatch:
     """Joins passages that are mostly heard together.
 
-    A family is named after the fingerprint that was the first to be shared (ties: the smallest), so
-    that what comes later does not rename it.
+    A family is named after its fingerprint that was shared first (of equals, the smallest), so
+    that later complaints do not rename it.
 
     Args:
         passage: PASSAGE rows.
@@ -328,7 +329,7 @@ def pair_count_table(batches: list[pa.RecordBatch]) -> pa.Table:
 
 
 def place_or_minus_one(keys: Array, wanted: Array) -> Array:
-    """Returns the place of each value in sorted distinct keys, -1 where it is not there."""
+    """Returns the place of each value in sorted distinct keys, -1 if it is missing."""
     places, is_there = sorted_lookup(keys, wanted)
     return np.where(is_there, places, -1)
 
@@ -336,16 +337,15 @@ def place_or_minus_one(keys: Array, wanted: Array) -> Array:
 def script_matches(
     rows: pa.RecordBatch, family: pa.RecordBatch, known: pa.RecordBatch | None = None
 ) -> pa.RecordBatch:
-    """Turns fingerprints into EVIDENCE rows, one for each family of a narrative.
+    """Converts fingerprints to EVIDENCE rows, one for each family in a narrative.
 
-    `raw` are the words between its first and its last shared ones that `MIN_TELLERS` tellers have
-    in common, numbers masked: never one victim's own.
+    `raw` has the words of the passage that `MIN_TELLERS` tellers share, with numbers masked: never
+    one victim's own words.
 
     Args:
-        rows: FINGERPRINT_ROW_WITH_WORDS; of rows without words `start` and `end` are null.
+        rows: FINGERPRINT_ROW_WITH_WORDS; for rows without words, `start` and `end` are null.
         family: FAMILY rows.
-        known: PHRASE rows of what is widely shared, for rows without words; what is not in it is a
-            gap.
+        known: Widely shared PHRASE rows, for rows without words; all other words become gaps.
     """
     matches = match_families(rows, family)
     wide = family["value"].to_numpy()[family["tellers"].to_numpy() >= MIN_TELLERS]
@@ -382,9 +382,9 @@ def match_families(rows: pa.RecordBatch, family: pa.RecordBatch) -> FamilyMatche
 
 
 def script_places(rows: pa.RecordBatch, matches: FamilyMatches) -> pa.Array:
-    """Returns the `how` of each match: `WHOLE_TEXT`, by `WHOLE_TEXT_SHARES`, else its words.
+    """Returns the `how` of each match: `WHOLE_TEXT` by `WHOLE_TEXT_SHARES`, else its place.
 
-    Words are counted from the narrative's first, as `words:3-21`; a stream has no other places.
+    The place counts words of the narrative, as `words:3-21`; a stream knows no other places.
     """
     word = fingerprints.flatten_list(rows, "words")
     words = np.zeros(rows.num_rows, np.int64)
@@ -409,7 +409,7 @@ def script_places(rows: pa.RecordBatch, matches: FamilyMatches) -> pa.Array:
 def visible_wording(
     rows: pa.RecordBatch, matches: FamilyMatches, shown: pa.RecordBatch
 ) -> pa.Array:
-    """Returns the words of each passage that was found, with a `GAP` for those not in `shown`.
+    """Returns the words of each matched passage, with a `GAP` for words outside `shown`.
 
     `shown` are PHRASE rows.
     """
@@ -427,20 +427,20 @@ def visible_wording(
             if phrase := phrases.get(values[number]):
                 start = places[number] - begin
                 words[start : start + fingerprints.SHINGLE] = phrase
-        # Of the words in a row that are not shown, the first stands for all as the gap.
+        # One gap stands for all hidden words in a row.
         pairs = zip(words, ["", *words[:-1]], strict=True)
         wordings.append(" ".join(word for word, before in pairs if (word, before) != _GAPS))
     return pa.array(wordings, TEXT)
 
 
 def _victims_of(counted: pa.Table) -> tuple[Array, Array]:
-    """Returns what PAIR_COUNT rows count, sorted, and how many victims have each."""
+    """Returns the sorted values `a` of PAIR_COUNT rows, and the number of victims of each."""
     order = np.argsort(counted["a"].to_numpy())
     return counted["a"].to_numpy()[order], counted["victims"].to_numpy()[order]
 
 
 def _may_join(first: Array, second: Array, share: float) -> Array:
-    """Checks whether so many victims of either can have both that `share` of the more have."""
+    """Checks whether the smaller count of victims is at least `share` of the larger."""
     return np.minimum(first, second) >= share * np.maximum(first, second)
 
 
@@ -458,7 +458,7 @@ def _passages_by_text(
 def _unnamed_tellers(
     pair: Array, victim: Array, teller: Array, known: Array, pairs: Array
 ) -> Array:
-    """Counts the tellers of each of the sorted `pairs` beside its victims of the sorted `known`."""
+    """Counts the tellers without a pseudonym of each of the sorted `pairs`, except in `known`."""
     rows = np.flatnonzero(victim != teller)
     who, first = np.unique(mix_hashes(pair[rows], teller[rows]), return_index=True)
     _, is_known = sorted_lookup(known, who)
@@ -467,7 +467,7 @@ def _unnamed_tellers(
 
 
 def _second_smallest(values: Array, begin: Array, sizes: Array) -> Array:
-    """Returns the second smallest value of each run that has two."""
+    """Returns the second smallest value of each run with at least two."""
     smallest = np.minimum.reduceat(values, begin)
     least = values == np.repeat(smallest, sizes)
     twice = np.add.reduceat(least.astype(np.int64), begin) > 1

@@ -1,7 +1,7 @@
-"""Reads records once: every mention with what its record says of the scam, and whose numbers.
+"""Reads records once: their mentions, their claims about the scam, and victims' stated numbers.
 
-The records go on with what was read in them, so that nothing normalizes a number or searches a
-narrative a second time.
+The records carry their readings along, so that no later step normalizes a number or searches a
+narrative again.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ from transforms.victims.stated_numbers import stated_victim_numbers
 _WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\p{L}+"
 
 _BEGINNING = 100
-"""Characters of a narrative in which most have the words of a script."""
+"""Characters in which most narratives already have as many words as a script needs."""
 
 
 class Extracted(NamedTuple):
-    """Records as read, what they show, whose numbers they state, and what their words are.
+    """Records with their readings, and the rows extracted from them.
 
     COMPLAINT_READ or CALL_READ, EVIDENCE, STATED_NUMBER and FINGERPRINT_ROW_WITH_WORDS rows.
     """
@@ -113,10 +113,10 @@ def complaint_evidence(
     claims: pa.Array | None = None,
     papers: Papers | None = None,
 ) -> pa.RecordBatch:
-    """Turns COMPLAINT_ACCEPTED rows into EVIDENCE rows of those that show something.
+    """Converts COMPLAINT_ACCEPTED rows with mentions to EVIDENCE rows.
 
-    `numbers`, `claims` of impersonation and the `papers` in narratives are theirs, where they have
-    been read already.
+    `numbers`, `claims` of impersonation and the `papers` in narratives are given if they have been
+    read already.
     """
     if claims is None:
         claimed, narrative = complaints["claimed_brand"], complaints["narrative"]
@@ -140,10 +140,10 @@ def complaint_evidence(
 
 
 def call_evidence(calls: pa.RecordBatch, readings: CallReadings | None = None) -> pa.RecordBatch:
-    """Turns CALL_ACCEPTED rows into EVIDENCE rows of those that show something.
+    """Converts CALL_ACCEPTED rows with mentions to EVIDENCE rows.
 
-    The brand is the caller name that was shown, if it is a known one; a call has no loss.
-    `readings` are those of their numbers, where they have been read already.
+    The brand is the caller name that was shown, if it is a known brand; a call has no loss.
+    `readings` of the numbers are given if they have been read already.
     """
     org = calls["source_org"]
     alone = pc.binary_join_element_wise(org, "call", calls["call_id"], "|")
@@ -162,10 +162,10 @@ def call_evidence(calls: pa.RecordBatch, readings: CallReadings | None = None) -
 
 
 def few_words(narratives: pa.Array) -> pa.Array:
-    """Returns whether each narrative has words, and fewer than a script must have.
+    """Masks the narratives with words, but fewer words than a script must have.
 
-    Numbers are left out. A sign of a script without spaces between words is a word. Where nothing
-    is said nothing can be a copy: forms that ask for a number alone have many reports an hour.
+    Numbers do not count. In writing without spaces, each sign is a word. A narrative without words
+    cannot be a copy: forms that only ask for a number get many reports an hour.
     """
     texts = pc.fill_null(narratives, "")
     words = pc.count_substring_regex(pc.utf8_slice_codeunits(texts, 0, _BEGINNING), _WORD)
@@ -180,7 +180,7 @@ def few_words(narratives: pa.Array) -> pa.Array:
 def evidence_of(
     records: pa.RecordBatch, columns: dict[str, pa.Array], mentions: pa.RecordBatch
 ) -> pa.RecordBatch:
-    """Makes EVIDENCE rows of records, `columns` of them, and the mentions in their rows.
+    """Makes EVIDENCE rows from records, given columns and mentions by row.
 
     A column that is not given is null.
     """
@@ -197,7 +197,7 @@ def evidence_of(
 
 @dataclass(eq=False)
 class Extract(beam.PTransform):
-    """Converts unique batches of one kind of record to what is `Extracted`.
+    """Converts batches of unique records of one kind to `Extracted`.
 
     Output: a dict of RECORDS (COMPLAINT_READ or CALL_READ), EVIDENCE_ROWS (EVIDENCE), STATED
     (STATED_NUMBER) and FINGERPRINTS (FINGERPRINT_ROW_WITH_WORDS; none of calls). `rules` say how

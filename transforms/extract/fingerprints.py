@@ -1,10 +1,10 @@
-"""Splits narratives into words and winnows these to fingerprints, which shared passages share.
+"""Splits narratives into words, and winnows them to fingerprints that equal passages share.
 
 Schleimer, Wilkerson and Aiken, "Winnowing: local algorithms for document fingerprinting", SIGMOD
-2003: of every `WINDOW` shingles of `SHINGLE` words in a row the smallest hash is kept. Two texts
-that share `SHINGLE + WINDOW - 1` words in a row share a fingerprint, wherever the words stand; and
-the fingerprints of a shared passage overlap, so that they cover it without a gap. Words have a form
-that forgets what differs between victims.
+2003: the smallest hash of every `WINDOW` shingles of `SHINGLE` words in a row is kept. Two texts
+with `SHINGLE + WINDOW - 1` equal words in a row share a fingerprint, wherever the words are. The
+fingerprints of a shared passage overlap, so that they cover it without a gap. Words are normalized,
+so that numbers that differ between victims do not matter.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from transforms.arrow import (
 )
 
 LONGEST = 20_000
-"""Characters of a text that are compared; no script that is read out is longer."""
+"""Characters of a text that are compared; no spoken script is longer."""
 
 NUMBER = "#"
 """The word for every number: an amount, a date, a telephone number, "press one"."""
 
 GAP = "\u2026"
-"""Placeholder, in a wording that is shown, for words that too few share."""
+"""Placeholder in a shown wording for words that too few tellers share."""
 
 SPOKEN = frozenset("zero one two three four five six seven eight nine ten".split())
-"""Transcripts write a digit either way."""
+"""Words that count as numbers, since transcripts write digits either way."""
 
 _LETTER = r"[\pL\p{Nl}\p{No}]"
 
@@ -53,10 +53,10 @@ SHINGLE = 4
 """Words of a shingle; docs/evidence.md."""
 
 WINDOW = 2
-"""Shingles of which one is kept; less than `SHINGLE`, so that fingerprints overlap."""
+"""Shingles in a window, which keeps one; less than `SHINGLE`, so that fingerprints overlap."""
 
 MIN_WORDS = 12
-"""Shared words that a text must hold of a script; fewer are everybody's phrases."""
+"""Fewest words that a text must share with a script; fewer are everybody's phrases."""
 
 _POSITIVE = np.uint64((1 << 63) - 1)
 
@@ -73,11 +73,11 @@ FINGERPRINT_ROW = pa.schema(
         ("words", pa.list_(SMALL_INTEGER)),
     ]
 )
-"""A complaint with the fingerprints of its narrative, in their order, and none of its words.
+"""A complaint with the fingerprints of its narrative, in their order, without its words.
 
-`words` is the number of a fingerprint's first word. `victim` tells victims apart, a record without
-a pseudonym being a victim of its own; `teller` takes equal narratives without a pseudonym for one
-person's.
+`words` has the number of each fingerprint's first word. `victim` identifies victims; each record
+without a pseudonym is a separate victim. `teller` counts equal narratives without a pseudonym as
+one person's.
 """
 
 FINGERPRINT_ROW_WITH_WORDS = pa.schema(
@@ -89,21 +89,21 @@ FINGERPRINT_ROW_WITH_WORDS = pa.schema(
         ("ends", pa.list_(SMALL_INTEGER)),
     ]
 )
-"""A FINGERPRINT_ROW beside all words of its narrative, as `tokenize` spells them.
+"""A FINGERPRINT_ROW with all words of its narrative, as spelled by `tokenize`.
 
-`starts` and `ends` are where a fingerprint's words stand in the narrative, in code points.
+`starts` and `ends` are the places of a fingerprint's words in the narrative, in code points.
 """
 
 PHRASE = pa.schema([("value", INTEGER), ("words", TEXT)])
-"""A fingerprint, sorted by value, each once, and its `SHINGLE` words with a blank between them."""
+"""A distinct fingerprint and its `SHINGLE` words, separated by blanks; sorted by value."""
 
 
 @dataclass(frozen=True)
 class Tokens:
     """The words of several texts, one text after the other.
 
-    `word` is a place in `spellings`; `start` and `end` are places in the text, in code points; the
-    words of text i are those from `bounds[i]` to below `bounds[i + 1]`.
+    `word` is a place in `spellings`. `start` and `end` are places in the text, in code points. Text
+    i has the words from `bounds[i]` to below `bounds[i + 1]`.
     """
 
     spellings: pa.Array
@@ -123,7 +123,7 @@ class Tokens:
 class Fingerprints:
     """The fingerprints of several texts, by text and place.
 
-    Each has the number of its text, of its first word in `Words`, and its 63-bit `value`.
+    Each has the number of its text, the number of its first word in `Tokens`, and its 63-bit value.
     """
 
     text: Array
@@ -154,7 +154,7 @@ def fingerprints(words: Tokens) -> Fingerprints:
 
 
 def fingerprint_rows(complaints: pa.RecordBatch) -> pa.RecordBatch:
-    """Turns COMPLAINT_ACCEPTED rows with a fingerprint into FINGERPRINT_ROW_WITH_WORDS rows."""
+    """Converts COMPLAINT_ACCEPTED rows with a fingerprint to FINGERPRINT_ROW_WITH_WORDS rows."""
     tokens = tokenize(complaints["narrative"])
     winnowed = fingerprints(tokens)
     bounds = np.searchsorted(winnowed.text, np.arange(complaints.num_rows + 1)).astype(np.int32)
@@ -182,10 +182,7 @@ def fingerprint_rows(complaints: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def observation_times(batch: pa.RecordBatch) -> pa.Array:
-    """Returns when each scam happened, where that is stated and not later than its report.
-
-    Else the time of the report.
-    """
+    """Returns the stated time of each scam if not later than its report, else the report's time."""
     stated = pc.fill_null(pc.less_equal(batch["occurred_at"], batch["received_at"]), False)
     return pc.if_else(stated, batch["occurred_at"], batch["received_at"])
 
@@ -243,7 +240,7 @@ def tokenize(texts: pa.Array) -> Tokens:
 
 
 def words_with_places(text: str | None) -> list[tuple[str, int, int]]:
-    """Returns the words of one text that are no numbers, with start and end."""
+    """Returns the words of one text, except numbers, with start and end."""
     tokens = tokenize(pa.array([text], TEXT))
     words = tokens.spellings.take(pa.array(tokens.word)).to_pylist()
     places = zip(words, tokens.start.tolist(), tokens.end.tolist(), strict=True)
@@ -257,7 +254,7 @@ def normalize_word(word: str) -> str:
 
 
 def _hash_shingles(hashes: Array, word: Array) -> Array:
-    """Hashes the words from each place on, in their order, to 63 bits."""
+    """Hashes the `SHINGLE` words from each place on to 63 bits; their order counts."""
     mixed = np.zeros(len(word), np.uint64)
     for step in range(SHINGLE):
         # Odd constants keep the order of the words; the shifts let every bit count (splitmix64).
@@ -268,9 +265,9 @@ def _hash_shingles(hashes: Array, word: Array) -> Array:
 
 
 def _smallest_of_windows(first: Array, last: Array, value: Array) -> Array:
-    """Returns the place of the smallest of every window of one text, the last of equals.
+    """Returns the place of the smallest value in each window of a text; of equals, the last.
 
-    `first` and `last` are the places of the first and the last shingle of each one's text.
+    `first` and `last` are the places of the first and the last shingle of each shingle's text.
     """
     start = np.arange(len(value))
     # A text with fewer shingles than a window has one window.

@@ -1,9 +1,9 @@
-"""Finds who was impersonated, by which story and with which gift cards, and the words that say so.
+"""Finds impersonated brands, lures (stories) and gift cards, and the words that name them.
 
 The rules are data (`data/brands.toml`, `lures.toml`, `gift_cards.toml`): patterns in English,
-Spanish, German, French and Hinglish, without accents as the texts are read (`fold_column`). All
-brands are one pass of RE2 over a column, and so are all gift cards and each lure. What a field
-claims can be a person's words: a name comes out of it only if a list has the name, else `OTHER`.
+Spanish, German, French and Hinglish, without accents, for folded texts (`fold_column`). RE2
+searches a column once for all brands, once for all gift cards, and once for each lure. A claim in a
+field can be a person's words, so a name that is on no list becomes `OTHER`.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ LANGUAGES = ("en", "es", "de", "fr", "hi")
 BRAND, LURE, GIFT_CARD = IMPERSONATION_ASPECTS
 
 OTHER = "other"
-"""Stands for every claim that names nobody of the lists."""
+"""Stands for every claim that names nobody on the lists."""
 
 _NOT_PEOPLE = ("bank", "carrier", "utility")
-"""Categories of the compiled list whose names are no person's, as those of many shops are."""
+"""Categories of the compiled list whose names are never a person's; a shop's often is."""
 
 MAX_LENGTH = 200
 """Characters of a claim that are read."""
 
 _MOST = 5
-"""Places of one rule in one text that are kept."""
+"""Most places of one rule that are kept in one text."""
 
 _FEW_WORDS = r"(?:\W{1,3}\w+){0,4}?\W{1,3}"
 
@@ -70,44 +70,47 @@ _CLAIMS = frozenset(
     fur von vom bei ist de del la el es du des chez est se ki ka ke
     """.split()
 )
-"""One of these stands close before the name of the one that calls."""
+"""Words close before the name of the caller."""
 
 _CALLED = frozenset(
     "called phoned contacted rang googled checked reported llame appele angerufen".split()
 )
 
 _SELF = frozenset("i we ich yo je j'ai".split())
-"""With one of the former, these make it the one that the victim called."""
+"""With a word of `_CALLED`, these say that the victim called the brand."""
 
 _CLAUSE = re.compile(r"[.!?\n:\"]")
 
 _REACH = 60
-"""Characters before a name in which that is looked for."""
+"""How far before a name to search for these words, in characters."""
 
 _CLOSE = 4
-"""Words before a name in which the text says that it is the caller's."""
+"""How many words before a name to search for `_CLAIMS`."""
 
 _GOODS_REACH = 24
-"""Characters behind a name in which the words stand that make it one of goods."""
+"""How far after a name to search for words that make it a product, in characters."""
 
 _INITIALS = re.compile(r"\b(\w)\.(?=\w\b)")
 """The dots of an abbreviation such as I.R.S."""
 
 
 class Technique(NamedTuple):
-    """A technique of MITRE's F3, or of ATT&CK as F3 takes it over."""
+    """A technique of MITRE's F3, or a technique of ATT&CK that F3 uses."""
 
     id: str
     name: str
 
     @property
     def framework(self) -> str:
-        """The `source_name` under which STIX refers to it."""
+        """The `source_name` of its references in STIX."""
         return "mitre-attack" if self.id.startswith("T") else "mitre-f3"
 
 
 def techniques_of(table: str, name: str) -> list[Technique]:
-    """Returns what `data/fraud_techniques.toml` calls a `lure`, a `role` or a payment `method`."""
+    """Returns the techniques in `data/fraud_techniques.toml` of a lure, a role or a method.
+
+    `table` is `lure`, `role` or `method` (of payment).
+    """
     listed = load_reference_data("fraud_techniques.toml")
     ids = listed[table].get(name, {}).get("techniques", ())
     return [Technique(technique, listed["names"][technique]) for technique in ids]
@@ -115,9 +118,9 @@ def techniques_of(table: str, name: str) -> list[Technique]:
 
 @dataclass(frozen=True)
 class ImpersonationRule:
-    """One name and the pattern of it; behind a brand, the words of `apart` make it one of goods.
+    """A name and its pattern; words of `apart` after a brand's name make it a product.
 
-    The pattern is one for RE2 and Python on folded text, and holds between borders of words.
+    The pattern is for folded text, in RE2 and in Python, between borders of words.
     """
 
     aspect: str
@@ -135,11 +138,11 @@ def impersonation_rules() -> tuple[ImpersonationRule, ...]:
 def find_impersonation(
     claimed: pa.Array, narrative: pa.Array, aspects: Container[str] = IMPERSONATION_ASPECTS
 ) -> pa.Array:
-    """Finds what complaints say of the impersonation, as `IMPERSONATION`; strings of one length.
+    """Finds the impersonation that complaints describe, as an `IMPERSONATION` column.
 
-    What the field claims comes first, as `canonical_brands` has it. In the narrative, brands that
-    the caller claims to be come before those that are only named. No gift card's code is kept.
-    Other `aspects` than the given ones are not searched.
+    The claim of the field comes first (`canonical_brands`). In the narrative, brands that the
+    caller claims to be come before brands that are only named. No gift card's code is kept. Only
+    the given `aspects` are searched.
     """
     first, back = distinct_rows((narrative,))
     passes = [
@@ -166,7 +169,7 @@ def find_impersonation(
 
 
 def infer_brands(claims: pa.Array) -> pa.Array:
-    """Returns the one brand of each complaint, the first of its `IMPERSONATION`, or null."""
+    """Returns the first brand of each complaint's `IMPERSONATION`, or null."""
     named = list_items(claims)
     brands = np.flatnonzero(true_mask(pc.equal(named.field("what"), BRAND)))
     rows, first = np.unique(np.array(named.rows, np.int64)[brands], return_index=True)
@@ -177,23 +180,23 @@ def infer_brands(claims: pa.Array) -> pa.Array:
 def canonical_brands(claimed: pa.Array) -> pa.Array:
     """Returns the brand or organisation that each claim names, `OTHER` for any other text, or null.
 
-    What it returns it reads as the same again.
+    A returned name, read as a claim, gives the same name.
     """
     return map_distinct(claimed.cast(TEXT), canonical_brand)
 
 
 def known_brands(claimed: pa.Array) -> pa.Array:
-    """Returns the canonical brand of each claim that names a known one, null for any other.
+    """Returns the canonical brand of each claim that names a known brand, null for any other.
 
-    A name that is shown with a call may be a person's: only brands of the list come out.
+    A name shown with a call may be a person's, so only listed brands are returned.
     """
     return map_distinct(claimed.cast(TEXT), _known_brand)
 
 
 def _find_rules(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> tuple[Spans, Array]:
-    """Finds where the rules of some passes match, and the rule of each.
+    """Finds the matches of the rules of some passes, and the rule of each match.
 
-    By text come brands of callers by place, then others by rule and place.
+    For each text, brands of callers come first, by place; then all others, by rule and place.
     """
     words = fold_column(texts, SEARCH_LIMIT)
     parts = [_find_rules_of_pass(words, numbers) for numbers in passes]
@@ -210,8 +213,8 @@ def _find_rules(texts: pa.Array, passes: Sequence[tuple[int, ...]]) -> tuple[Spa
 
 
 def _find_rules_of_pass(words: pa.Array, numbers: tuple[int, ...]) -> tuple[Spans, Array]:
-    """Finds where the rules of one pass match, and the rule of each."""
-    # Most texts name a brand, and few of them tell any one of the others.
+    """Finds the matches of the rules of one pass, and the rule of each match."""
+    # Most texts name a brand, but few match any other rule.
     find = find_spans if impersonation_rules()[numbers[0]].aspect == BRAND else find_rare_spans
     spans = find(words, _pattern(numbers))
     if len(numbers) == 1:
@@ -233,13 +236,13 @@ def _find_rules_of_pass(words: pa.Array, numbers: tuple[int, ...]) -> tuple[Span
 
 
 def _match_at_start(texts: pa.Array, pattern: str) -> Array:
-    """Masks the texts at whose start a pattern matches."""
+    """Masks the texts that begin with a match of a pattern."""
     match = re.compile(pattern, re.ASCII).match
     return true_mask(map_distinct(texts, lambda text: match(text) is not None, FLAG))
 
 
 def _are_callers(words: pa.Array, places: Spans, rule: Array) -> Array:
-    """Checks which places name a brand that the caller claims to be, where a text names several."""
+    """Masks the places of brands that the caller claims to be, in texts that name several."""
     last = sum(known.aspect == BRAND for known in impersonation_rules())
     named = np.flatnonzero(rule < last)
     _, back, count = np.unique(places.rows[named], return_inverse=True, return_counts=True)
@@ -251,7 +254,7 @@ def _are_callers(words: pa.Array, places: Spans, rule: Array) -> Array:
 
 
 def _is_caller(before: str) -> bool:
-    """Checks whether the words before a brand say that it called, not that the victim called it."""
+    """Checks whether the words before a brand say that it called, and not the victim."""
     words = _CLAUSE.split(before)[-1].replace(",", " ").split()
     if not _CALLED.isdisjoint(words) and not _SELF.isdisjoint(words):
         return False
@@ -259,7 +262,7 @@ def _is_caller(before: str) -> bool:
 
 
 def canonical_brand(text: str) -> str | None:
-    """Returns what `canonical_brands` does for one claim."""
+    """Returns the canonical brand of one claim; see `canonical_brands`."""
     if brand := _known_brand(text):
         return brand
     slug = _slug(text)
@@ -285,7 +288,7 @@ def _organisations() -> frozenset[str]:
 
 @cache
 def _claim_pattern() -> re.Pattern[str]:
-    """Returns the names, words and patterns of every brand of data/brands.toml, grouped by name."""
+    """Returns one pattern of all brands of data/brands.toml, with a group for each name."""
     groups = (
         f"(?P<{brand['name']}>"
         + _either([re.escape(brand["name"].replace("_", " ")), *map(re.escape, brand["words"])])
@@ -326,7 +329,7 @@ def _with_gaps(phrase: str) -> str:
 
 @cache
 def _passes() -> tuple[tuple[int, ...], ...]:
-    """Returns the rules, by their number, that one pass over a column looks for together.
+    """Returns the numbers of the rules that each pass over a column searches together.
 
     Two brands never share a word, and neither do two gift cards; lures may overlap.
     """
@@ -344,6 +347,6 @@ def _pattern(numbers: tuple[int, ...]) -> str:
 
 @cache
 def _pattern_with_groups(numbers: tuple[int, ...]) -> re.Pattern[str]:
-    """Returns the same with a group around each rule, which tells them apart."""
+    """Returns `_pattern` with a group around each rule, to tell the rules apart."""
     groups = (f"(?P<_{i}>{impersonation_rules()[i].pattern})" for i in numbers)
     return re.compile(rf"(?:{'|'.join(groups)})\b", re.ASCII)

@@ -9,7 +9,7 @@ from schemas.enums import Carried, EntityKind, Role
 from transforms.phone.normalize import Reading
 
 NARRATIVE = "narrative"
-"""The field whose readings give way to those of the fields that an organisation filled in."""
+"""The name of the narrative; readings of all other fields take precedence over its readings."""
 
 
 class Match(NamedTuple):
@@ -45,11 +45,11 @@ class PlacedMatch(NamedTuple):
     role: Role
     confidence: float
     stated: bool
-    """True where the record says which role it has."""
+    """True if the record states the role."""
 
 
 def phone_match(start: int, end: int, reading: Reading, role: Role = Role.MENTIONED) -> Match:
-    """Returns the match of a phone number that was read."""
+    """Returns the match of a reading of a phone number."""
     return Match(
         start,
         end,
@@ -66,5 +66,5 @@ def phone_match(start: int, end: int, reading: Reading, role: Role = Role.MENTIO
 
 
 def phone_matches(numbers: Iterable[tuple[tuple[int, int], Reading]]) -> list[Match]:
-    """Returns the matches of numbers in a text, as mentioned."""
+    """Returns the matches of numbers read in a text, as mentioned."""
     return [phone_match(start, end, reading) for (start, end), reading in numbers]

@@ -1,8 +1,9 @@
 """Finds sensitive text that is no identifier of the graph, and masks it.
 
-Numbers of people's papers and cards, codes, private keys, addresses in links, and contacts that
-victims call their own. A paper's number is found by its label, by its check digit (python-stdnum),
-or by both: every number of ten digits passes some check by chance, and may be an operator's id.
+This is: numbers of papers and cards, codes, private keys, addresses in links, and contacts that
+victims call their own. A paper's number is found by its label, its check digit (python-stdnum), or
+both. A check digit alone can mislead: by chance, every number of ten digits passes some check, and
+may be an operator's id.
 """
 
 from __future__ import annotations
@@ -46,18 +47,18 @@ from transforms.extract.narrative import REACH, REACH_AFTER, load_finders, quote
 from transforms.victims.record_texts import PLAIN, RecordTexts
 
 Contact = tuple[int, int, str]
-"""Start and end, code points, of an OWN_NUMBER or an OWN_ADDRESS."""
+"""Start and end, in code points, and sort: OWN_NUMBER or OWN_ADDRESS."""
 
 Private = tuple[int, int, str]
-"""Start and end, code points, of a PAPER or of what is OTHER_PRIVATE."""
+"""Start and end, in code points, and sort: PAPER, OTHER_PRIVATE or OPAQUE."""
 
 Papers = Mapping[int, Sequence[Span]]
-"""The places of papers' numbers, code points, by the row of their narrative."""
+"""The places of papers' numbers, in code points, by the row of their narrative."""
 
 _GAP = r"[ \xa0._/‐-―−\u200b-\u200d\u2060\ufeff-]"
 
 _OF_WORDS = r"\dA-Za-z_À-ɏ"
-"""Letters of scripts that part words: Chinese begins and ends anywhere."""
+"""Letters of scripts with spaces between words, unlike Chinese."""
 
 _CARD = re.compile(
     r"(?<![L+.-])(?<!\d/)(?=(?P<card>\d{4}(?P<sign>\+|G{0,3})\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
@@ -65,9 +66,9 @@ _CARD = re.compile(
     r"|\d(?P<one>[+*,:]|G{1,3})\d(?:(?P=one)\d){13,14}|\d\d(?P<two>G{1,3})\d\d(?:(?P=two)\d\d){6})"
     r"(?![L-]))".replace("G", _GAP).replace("L", _OF_WORDS)
 )
-"""Fifteen or sixteen digits as cards print them (ISO/IEC 7812), also behind other such groups.
+"""Fifteen or sixteen digits as on cards (ISO/IEC 7812), also after other groups of digits.
 
-Also one by one, in pairs, and in the path or query of a link.
+They may be written one by one, in pairs, and in the path or query of a link.
 """
 
 _ISSUED = re.compile(r"4|5[1-5]|2[2-7]|3[47]|60|62|6[45]|35|508|8[12]")
@@ -87,7 +88,7 @@ _LABELLED = re.compile(
     r"|\b[A-Z]{2}G?\d{2}G?\d{2}G?\d{2}G?[A-D])(?![\w-])".replace("G", _GAP),
     re.IGNORECASE,
 )
-"""A number that is named as that of the United States, of Canada (SIN) or the UK (NINO)."""
+"""A number with a label of the United States (SSN), Canada (SIN) or the UK (NINO)."""
 
 _NINO = re.compile(
     r"(?<![\w@.-])(?:L{2}\d{6}[A-D]|(?-i:L{2}(?:G?\d\d){3}G?[A-D]))(?![\w@-])".replace(
@@ -95,10 +96,10 @@ _NINO = re.compile(
     ).replace("L", "[A-CEGHJ-PR-TW-Z]"),
     re.IGNORECASE,
 )
-"""The number of British national insurance, which no label need name."""
+"""The number of British national insurance, which needs no label."""
 
 _DNI = re.compile(r"(?<![\w@./-])(?:\d{8}|[XYZ]\d{7})-?[A-Z](?![\w@-])")
-"""The number of an identity card of Spain (DNI, NIE): its letter is a check of its digits."""
+"""The number of a Spanish identity card (DNI, NIE): its letter checks its digits."""
 
 _MACHINE_READABLE = re.compile(
     r"(?<![A-Z0-9<])(?:P[A-Z<][A-Z]{3}[A-Z<]{39}"
@@ -107,10 +108,10 @@ _MACHINE_READABLE = re.compile(
 """The two lines of a passport for machines: the name, and the number (ICAO 9303-4)."""
 
 _LICENCE = re.compile(r"\b[A-Z9]{5} ?\d[0156]\d[0-3]\d\d ?[A-Z9]{2}\d[A-Z]{2}\b")
-"""The number of a British driving licence, which tells its holder's name and day of birth."""
+"""The number of a British driving licence, which reveals its holder's name and day of birth."""
 
 _PAN = re.compile(r"(?<![\w@.-])[A-Z]{3}P[A-Z]\d{4}[A-Z](?![\w@-])")
-"""A person's number of India's tax office: P stands for an individual."""
+"""A person's number at India's tax office: P stands for an individual."""
 
 
 _OF_IDS = ("victim_id", "language", "remote_access")
@@ -119,8 +120,8 @@ _OF_IDS = ("victim_id", "language", "remote_access")
 class _Paper(NamedTuple):
     """A kind of numbers of data/papers.toml, compiled.
 
-    `label` names the number, which follows it (`after`) or, where it is said, stands `before` it.
-    Of the `words` a text has one, and the number passes the `check`, if there is one.
+    `label` names the number, which comes `after` it, or `before` it ("123 is my PIN"). A text must
+    have one of the `words`, and the number must pass the `check`, if there is one.
     """
 
     sort: str
@@ -138,15 +139,15 @@ _MINE = _PARTS["MINE"]
 _SECRETS = load_reference_data("secrets.toml")
 
 _NEAR, _FAR = 24, 60
-"""Characters between a label and its number, and where the number has a dozen digits that must
-pass a check."""
+"""Most characters between a label and its number, and the same for checked numbers of a dozen
+digits."""
 
 _OTHER_LABEL = re.compile(
     r"\b(?:call\w*|dial\w*|phone\w*|tel|text(?!o)\w*|any ?desk|(?:team|ultra) ?viewer|rust ?desk"
     r"|order|case|ticket|track\w*|ref\w*|invoice|ext\w*|badge|agent|account|routing|usd|eur|gbp|inr)\b|[$€£₹@]",
     re.IGNORECASE,
 )
-"""Between a label and a number: the number is another's, such as an operator's AnyDesk id."""
+"""Words between a label and a number which say that the number is no paper's."""
 
 _ODD = rf"{WEB_ESCAPE}|[^{PLAIN}]"
 
@@ -175,10 +176,10 @@ PAPER_HINTS = (
 """RE2: without a match of this, a text holds no such number."""
 
 _SEED = re.compile("[01357]{12,}|[02367]{12,}|[04567]{12,}")
-"""Signs of the words of the shortest seed phrase (BIP-39) or a longer one, all of one list."""
+"""Signs of at least twelve words, the shortest seed phrase (BIP-39), all of one list."""
 
 _FEWEST_DISTINCT = 9
-"""Words of a seed phrase that differ: digits that are said one by one are in a list, too."""
+"""Fewest distinct words of a seed phrase; spoken digits are words of a list too."""
 
 TOKEN_HINTS = (r"(?:[^:/]/+|[?#=&%])[^\s<>\"'/]*[A-Za-z0-9_-]{20}",)
 """RE2: without a match of this, a text holds no `link_tokens`."""
@@ -187,10 +188,10 @@ _TOKEN = re.compile(
     r"(?:(?<![\w%-])|(?<=%[0-9A-Fa-f]{2}))(?!(?<=/tx/)(?:0x)?[0-9A-Za-z]{64,90}\b)[\w-]{20,}",
     re.ASCII,
 )
-"""A part of a link, but for a transaction of a coin."""
+"""A part of a link, except a transaction of a coin."""
 
 _SWITCH = re.compile(r"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])")
-"""A change between letters, capitals and digits: a fifth of a token of such is no words."""
+"""A change between letters, capitals and digits; words have few, opaque tokens at least a fifth."""
 
 _WORD = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f])+")
 
@@ -235,10 +236,10 @@ SELF_IDENTIFIED_HINTS = (
     .replace("{0,4}", "*")
     .replace(r"\pL{0,16}", "[^ ]*"),
 )
-"""RE2: without a match of this, a text calls nothing one's own.
+"""RE2: without a match of this, a text calls nothing the writer's own.
 
-What counts letters or may be missing is left out, which takes a twentieth of the time; what follows
-begins with a sign of the last class.
+Counts of letters and optional parts are left out, which takes a twentieth of the time. A contact
+follows after a sign of the last class.
 """
 
 _LETTER = r"[^\W\d_]"
@@ -279,7 +280,7 @@ _PLACE = re.compile(
     r"(?:https?://)?[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}(?:/[^\s\"'<>]{0,200})?|[@$][\w.-]{2,64}"
     r"|(?=[a-z]{0,40}\d)[a-z0-9]{20,64}"
 )
-"""A site, a name with its sign, or the letters and digits of a wallet or account."""
+"""A site, a name with @ or $, or the letters and digits of a wallet or account."""
 
 
 _DIGITS_OF_A_NUMBER = re.compile(
@@ -300,10 +301,10 @@ _NAME_OF_MAIL = re.compile(r".*(?=\.(?:eml|emlx|mbox|msg)(?:\.(?:gz|zst))?$)", r
 _STAMP = re.compile(
     r"0{3}\d*|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?"
 )
-"""The digits of a day, of a day with a time or a short number, and of a counter."""
+"""The digits of a counter, or of a day, also with a time or a short number."""
 
 _TWO_ADDRESSES = 500
-"""Characters within which a second address ends."""
+"""Characters after an address that are searched for a second address."""
 
 
 def _cue(words: str) -> re.Pattern[str]:
@@ -312,12 +313,12 @@ def _cue(words: str) -> re.Pattern[str]:
 
 
 _OWN = re.compile(rf"(?<![^\W\d]){_MINE}(?= )")
-"""It may be stuck to a number, which may be masked."""
+"""A word such as 'my'; a number, perhaps masked, may directly precede it."""
 
 _BID = re.compile(
     r"(?:call|dial|contact|text|reach|visit|go to|log ?in to|open|mail|write to|reply to) $"
 )
-"""Words of a scammer before 'our number'."""
+"""Words before 'our number' in a scammer's mouth."""
 
 _FORMS = (
     (_cue(_NUMBERED), _NUMBER, OWN_NUMBER),
@@ -327,14 +328,13 @@ _FORMS = (
 
 
 def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
-    """Finds what nobody may see in the narratives and links of records, as a column of PRIVATE.
+    """Finds the private text in records, as a column of PRIVATE.
 
-    Numbers of cards and of social security tie nobody to a scam, and whoever reads them can use
-    them; what a link holds is whom it was sent to. Numbers said in tens or in French, digits in
-    circles, an account without its bank, an address without its dots: they name no entity either,
-    but whoever sees them knows. So whatever looks like a number or an address right after 'my
-    number is' is found, but in transcripts and where the victim quotes the caller: there it is the
-    caller's.
+    Numbers of cards and of social security tie nobody to a scam, and readers could misuse them. A
+    link can hold the address of its recipient. Other forms are no entities, but people understand
+    them: numbers said in tens or in French, digits in circles, an account without its bank, an
+    address without its dots. So whatever looks like a number or an address right after 'my number
+    is' is found too. In transcripts, and in quotations of the caller, it is the caller's own.
 
     Args:
         texts: All texts of the records.
@@ -375,33 +375,33 @@ def papers_in_narratives(texts: RecordTexts, private: pa.ListArray) -> Papers:
 
 
 def find_papers(narratives: pa.Array) -> Papers:
-    """Returns the PAPERs in narratives or null."""
+    """Returns the PAPERs in narratives, which may be null."""
     return find_by_row(cut_to_search_limit(narratives), PAPER_HINTS, _paper_numbers)
 
 
 def mask_papers(texts: pa.Array, searched: pa.Array) -> pa.Array:
-    """Masks papers and secrets of strings or null that are `searched`: as long, or null."""
+    """Masks papers and secrets that are found in `searched`; keeps lengths and nulls of `texts`."""
     for hints, find in SECRETS:
         texts = mask_rows(texts, find_by_row(searched, hints, find))
     return mask_rows(texts, find_by_row(searched, PAPER_HINTS, paper_spans))
 
 
 def hash_link_tokens(texts: pa.Array, searched: pa.Array) -> pa.Array:
-    """Puts hashes in the place of `link_tokens` of strings or null that are `searched`: as long."""
+    """Replaces the `link_tokens` found in `searched` by hashes; keeps lengths and nulls."""
     return mask_rows(texts, find_by_row(searched, TOKEN_HINTS, link_tokens), hash_spans)
 
 
 def mask_self_identified(texts: pa.Array) -> pa.Array:
-    """Masks, in strings or null, contacts that their writers call their own."""
+    """Masks contacts that the writers of texts call their own; texts may be null."""
     contacts = find_by_row(texts, SELF_IDENTIFIED_HINTS, self_identified)
     return mask_rows(texts, contacts, mask_spans_fully)
 
 
 def mask_contacts(text: str, shown: Collection[str] = ()) -> str:
-    """Masks all numbers and addresses in words that an analyst typed, but for those `shown`.
+    """Masks all numbers and addresses in words that an analyst typed, except `shown` ones.
 
     Args:
-        text: The words. A name in them stays: nothing tells whose it is.
+        text: The words. Names in them stay: nothing tells which person they name.
         shown: Ids of entities that are shown anyway.
     """
     values = [entity_id.partition(":")[2].lower() for entity_id in shown]
@@ -416,10 +416,10 @@ def mask_contacts(text: str, shown: Collection[str] = ()) -> str:
 
 
 def mask_file_name(name: str) -> str:
-    """Masks numbers and addresses in the name of an input: uploads are named after their senders.
+    """Masks numbers and addresses in the name of an input file, which can name its sender.
 
-    Days, times and counters stay. So does a name, but in mail, which programs name after its sender
-    and subject: nothing tells whose it is.
+    Days, times and counters stay. Letters stay too, except in files of mail, which programs name
+    after sender and subject.
     """
     numbers = (
         digits.span()
@@ -436,7 +436,7 @@ def mask_file_name(name: str) -> str:
 def paper_spans(text: str) -> Iterator[Private]:
     """Yields every number of a paper or card, one-time code and day of birth of a text.
 
-    Digits of other scripts and full width, and web escapes, are read as what they stand for.
+    Digits of other scripts and full width, and web escapes, are decoded first.
     """
     read, places = _as_read(text)
     for start, end, sort in _papers_as_read(read):
@@ -445,14 +445,14 @@ def paper_spans(text: str) -> Iterator[Private]:
 
 
 def _paper_numbers(text: str) -> Iterator[Span]:
-    """Yields the places of the numbers of papers alone."""
+    """Yields only the places of the numbers of papers."""
     return ((start, end) for start, end, sort in paper_spans(text) if sort == PAPER)
 
 
 def link_tokens(text: str) -> Iterator[Private]:
-    """Yields the long opaque tokens in links, but for what is or is in an identifier there.
+    """Yields the long opaque tokens in links that are no part of an identifier.
 
-    Such a token is a session, or says to whom the link was sent; which of them, nothing tells.
+    Such a token can be a session, or identify the recipient of the link.
     """
     for link in url.LINK.finditer(text):
         for token in _TOKEN.finditer(text, *link.span("rest")):
@@ -464,7 +464,7 @@ def link_tokens(text: str) -> Iterator[Private]:
 
 @lru_cache(maxsize=domain.REMEMBERED)
 def _read_in(link: str, rest: str) -> str:
-    """Returns the values of all identifiers that are read in a link, whose path begins a `rest`."""
+    """Returns the values of all identifiers in a link; `rest` begins with its path."""
     site = url.classify_host(link.removesuffix(rest).lstrip("/"), rest)
     others = (finder.find(link) for finder in load_finders() if not finder.leftover)
     values = [match.value for match in chain.from_iterable(others)]
@@ -477,7 +477,7 @@ def private_keys(text: str) -> Iterator[Span]:
 
 
 def seed_phrases(text: str) -> Iterator[Span]:
-    """Yields the seed phrases of a text, whatever parts their words."""
+    """Yields the seed phrases of a text, with any signs between their words."""
     if not _SEED.search(_lists_of(_WORD.findall(without_accents(text)))):
         return
     words = [*_WORD.finditer(text)]
@@ -491,11 +491,11 @@ SECRETS = tuple(
     ((fill_parts(_SECRETS["hints"][name], _SECRETS["parts"]),), find)
     for name, find in (("key", private_keys), ("seed", seed_phrases))
 )
-"""Hints, RE2, and finders of what opens a wallet or a machine."""
+"""Hints (RE2) and finders of secrets that open a wallet or a machine."""
 
 
 def contact_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yields start and end of whatever looks like a number or an address, but for days."""
+    """Yields start and end of all text that looks like a number or an address, except days."""
     for form in (_DIGITS_OF_A_NUMBER, _PLAIN_ADDRESS):
         for match in form.finditer(text):
             if not _DAY.match(match[0]):
@@ -503,13 +503,13 @@ def contact_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yields start and end, code points, of every number of a card or of social security."""
+    """Yields start and end, in code points, of every number of a card or of social security."""
     cards = [
         card.span("card")
         for card in _CARD.finditer(text)
         if _ISSUED.match(_digits(card["card"])) and _passes("luhn", card["card"])
     ]
-    # Four groups of an account in ten pass the check of a card.
+    # In one of ten accounts, four groups of digits pass the check of a card.
     accounts = [(account.start, account.end) for account in iban.find(text)] if cards else []
     for start, end in cards:
         if not any(first <= start and end <= last for first, last in accounts):
@@ -521,13 +521,13 @@ def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _searched_for_papers(texts: RecordTexts) -> Array:
-    """Returns the texts that may name a paper: ids are the organisation's own, or operators'."""
+    """Returns the texts that may name a paper: all fields but ids of organisations or operators."""
     fields = ((name, part) for name, part, _ in texts.parts if name not in _OF_IDS)
     return np.concatenate([texts.of_field(*field) for field in fields])
 
 
 def self_identified(text: str) -> Iterator[Contact]:
-    """Yields what looks like a number or an address right after 'my number is'."""
+    """Yields text that looks like a number or an address right after 'my number is'."""
     low = lower_in_place(text)
     for own in _OWN.finditer(low):
         if own[0] == "our" and _BID.search(low, max(0, own.start() - 10), own.start()):
@@ -542,7 +542,7 @@ def self_identified(text: str) -> Iterator[Contact]:
 
 
 def _own_contacts(text: str) -> Iterator[Contact]:
-    """Yields what `self_identified` does, without what is in words of the suspect's."""
+    """Yields the contacts of `self_identified` that are not in the suspect's words."""
     low = lower_in_place(text)
     for start, end, sort in self_identified(text):
         before, behind = low[max(0, start - REACH) : start], low[end : end + REACH_AFTER]
@@ -551,7 +551,7 @@ def _own_contacts(text: str) -> Iterator[Contact]:
 
 
 def _second_address(low: str, start: int, end: int) -> Iterator[Contact]:
-    """Yields one's own address with another that follows it within a few words."""
+    """Yields the span of an own address and a second address that follows within a few words."""
     masked = f"{MASK * (end - start)}{low[end : end + _TWO_ADDRESSES]}"
     if more := _ADDRESS.match(masked):
         yield start, start + more.end(), OWN_ADDRESS
@@ -562,7 +562,7 @@ def _digits(written: str) -> str:
 
 
 def _as_read(text: str) -> tuple[str, Sequence[int]]:
-    """Returns a text with plain digits and signs, and where each character of it was written."""
+    """Returns a text with plain digits and signs, and the original place of each character."""
     if not _IS_ODD.search(text):
         return text, range(len(text))
     decoded, places = decode_web_escapes(text)
@@ -570,7 +570,7 @@ def _as_read(text: str) -> tuple[str, Sequence[int]]:
 
 
 def _papers_as_read(text: str) -> Iterator[Private]:
-    """Yields what `paper_spans` does for a text with plain digits, some of it twice."""
+    """Yields the spans of `paper_spans` for a text with plain digits; some come twice."""
     for start, end in card_and_ssn_spans(text):
         yield start, end, PAPER
     for form in (_MACHINE_READABLE, _LICENCE, _PAN, _NINO):
@@ -618,13 +618,13 @@ def _keys() -> list[re.Pattern[str]]:
 
 
 def _lists_of(words: Iterable[str]) -> str:
-    """Returns a sign for each word: the lists of seed phrases that have it, else a blank."""
+    """Returns a sign for each word: a bit mask of the lists that have it, or a blank."""
     return "".join([_signs().get(word, " ") for word in words])
 
 
 @cache
 def _signs() -> dict[str, str]:
-    """Returns the sign of each word of the lists, and of what stands between them."""
+    """Returns the sign of each word of the lists, and of words allowed between them."""
     signs = dict.fromkeys(_SECRETS["parts"]["BETWEEN"].split("|"), "0")
     for number, words in enumerate(_SECRETS["lists"].values()):
         for word in without_accents(words).split():

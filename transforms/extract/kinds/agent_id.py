@@ -1,7 +1,7 @@
-"""Names under which operators speak, with the badge or case id that they give.
+"""Names that operators give themselves, with the badge or case id that they state.
 
-A name alone is nobody's: what is kept is a name together with an id. It is a claim, so it is only
-ever `mentioned`: it describes a cluster and joins none.
+A name alone identifies nobody, so only a name with an id is kept. It is a claim, and so only
+`mentioned`: it describes a cluster and joins none.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _BADGE = re.compile(
 )
 
 _REACH = 120
-"""Characters between a name and the id that belongs to it."""
+"""Most characters between a name and its id."""
 
 
 def find(text: str) -> Iterator[Match]:
-    """Yields `handle:agent:NAME:ID` for each badge or id that stands near a name; spans both."""
+    """Yields `handle:agent:NAME:ID` for each badge or id near a name; the match spans both."""
     names = list(_NAME.finditer(text)) if _BADGE.search(text) else []
     for badge in _BADGE.finditer(text):
         near = [n for n in names if _gap(n.span("name"), badge.span("id")) <= _REACH]
@@ -52,5 +52,5 @@ def find(text: str) -> Iterator[Match]:
 
 
 def _gap(first: tuple[int, int], second: tuple[int, int]) -> int:
-    """Returns the characters between two stretches of a text."""
+    """Returns the number of characters between two spans."""
     return max(first[0], second[0]) - min(first[1], second[1])

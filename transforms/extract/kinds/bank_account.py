@@ -34,11 +34,11 @@ _INDIAN_ACCOUNT = re.compile(
 )
 
 _IFSC_REACH = 80
-"""Characters between an IFSC and the account that it belongs to."""
+"""Most characters between an IFSC and its account."""
 
 
 def find(text: str) -> Iterator[Match]:
-    """Yields the accounts in one text that a bank's code stands beside, as mentioned."""
+    """Yields the accounts next to a bank's code in one text, as mentioned."""
     low = text.lower()
     for match in _US.finditer(text) if any(word in low for word in _US_WORDS) else ():
         if is_routing_number(match["bank"]):

@@ -1,8 +1,8 @@
 """Wallet addresses (`wallet:btc:...`), each by the checksum of its coin.
 
 Base58Check, Bech32, CashAddr (Bitcoin Cash), CryptoNote (Monero), StrKey (Stellar), TON's CRC, and
-Keccak as in EIP-55. An address of Solana has no checksum: it is a point of the curve, and counts in
-a text where Solana is named.
+Keccak as in EIP-55. An address of Solana has no checksum, but is a point of the curve. It counts in
+a text that names Solana before it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ _SOLANA = re.compile(r"(?<![A-Za-z0-9])[1-9A-HJ-NP-Za-km-z]{32,44}(?![A-Za-z0-9]
 _SOLANA_NAMED = re.compile(r"\bsol(?:ana)?\b", re.IGNORECASE)
 
 _NEAR = 80
-"""Characters before an address in which its coin is named."""
+"""How far before an address to search for the name of its coin, in characters."""
 
 _ADDRESS = re.compile(
     r"(?<![A-Za-z0-9])(?:0x[0-9A-Fa-f]{40}|(?i:bc1|ltc1|addr1)[02-9A-Za-z]{11,103}"
@@ -136,7 +136,7 @@ def canonical_wallet(address: str) -> str | None:
 def is_solana_address(text: str) -> bool:
     """Checks whether a text is 32 bytes in Base58 and a point of Ed25519, as a person's wallet is.
 
-    A typing slip leaves half of all addresses on the curve: this is weaker than a checksum.
+    This is weaker than a checksum: a typing slip leaves half of all addresses on the curve.
     """
     if not _SOLANA.fullmatch(text):
         return False
@@ -213,7 +213,7 @@ def _bech32(text: str, longest: int) -> tuple[list[int], int] | None:
 
 
 def _whole_bytes(values: list[int]) -> int | None:
-    """Counts the bytes of five-bit values; None where the rest is more than padding of zeros."""
+    """Counts the bytes of five-bit values; None if the rest is more than a padding of zeros."""
     length, spare = divmod(len(values) * 5, 8)
     padded = spare >= 5 or (values and values[-1] & ((1 << spare) - 1))
     return None if padded else length
@@ -259,7 +259,7 @@ def _is_monero(text: str) -> bool:
 
 
 def _polymod(values: list[int], bits: int, generators: tuple[int, ...]) -> int:
-    """Returns the checksum of five-bit values, of so many bits and five (BIP 173, CashAddr)."""
+    """Returns the checksum of five-bit values, `bits` + 5 bits long (BIP 173, CashAddr)."""
     check = 1
     for value in values:
         top = check >> bits

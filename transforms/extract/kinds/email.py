@@ -36,10 +36,10 @@ _UNREAD_MAILBOX = re.compile(r"(?:no|do-?not|donot)[-_.]?reply")
 """Names of mailboxes that nobody reads."""
 
 _RECIPIENT = re.compile(r"[\w.+%-]{1,64}=(?P<host>[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,5})")
-"""The local part of a bounce address, which ends in another one, its recipient's."""
+"""The local part of a bounce address, which contains the address of its recipient."""
 
 _SIP = re.compile(r"\bsips?:[^\s@<>\"']{0,100}\Z", re.IGNORECASE)
-"""The start of a phone's address (RFC 3261 section 19.1.1)."""
+"""The start of a SIP address (RFC 3261 section 19.1.1)."""
 
 _SIP_REACH = 106
 
@@ -47,12 +47,12 @@ _WITHOUT_SCHEME = re.compile(rf"[(\[]{{0,2}}{domain.HOST}(?::\d{{1,5}})?[/?][^@]
 
 
 def find(text: str) -> list[Match]:
-    """Finds the addresses in a text, a field that holds one included.
+    """Finds the addresses in a text, or in a field that holds an address.
 
-    The value is `local@domain` in lower case, the domain in ASCII (IDNA). A UPI address, whose bank
-    handle has no dot, is not an e-mail address, nor is what stands in a web address: its user's
-    name is a trick to hide the host (RFC 3986), and what follows the host is whom it was sent to.
-    The role is that of an address which was shown as the sender's, until context says more.
+    The value is `local@domain` in lower case, the domain in ASCII (IDNA). A UPI address is no
+    e-mail address: its bank handle has no dot. Nor is an address inside a web address: before the
+    host it hides the host (RFC 3986), and after the host it is the recipient of the link. The role
+    is the role of a sender that was shown, until context says more.
     """
     read = decode_web_escapes(text)
     matches = []
@@ -75,9 +75,9 @@ def find(text: str) -> list[Match]:
 def read_address(local: str, host: str) -> tuple[str, Role] | None:
     """Returns the canonical address of a name and a host, and its role if it was shown as a sender.
 
-    Whom a bounce address names is whom the mail was sent to. An organisation's own domain can be
-    forged, as a caller id can. A mailbox at a freemail host must be somebody's who reads it, and a
-    domain that imitates a brand is no one else's.
+    A bounce address names the recipient of the mail. An organisation's own domain can be forged,
+    like a caller id. A mailbox at a freemail host, or at a domain that imitates a brand, is really
+    the sender's.
     """
     name, mail_host = local.strip(".").lower(), domain.canonical_host(host)
     site = domain.registrable_domain(mail_host) if mail_host else None
@@ -100,7 +100,7 @@ def is_freemail(address: str) -> bool:
 def freemail_hosts() -> frozenset[str]:
     """Returns the registrable domains of the shipped list at which anybody may have a mailbox.
 
-    A carrier's own domain is among them only where its subscribers get addresses there.
+    A carrier's own domain is included only if its subscribers get addresses there.
     """
     listed = domain.legitimate_domains().items()
     return frozenset(host for host, category in listed if category == "freemail")

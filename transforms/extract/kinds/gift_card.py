@@ -14,10 +14,10 @@ METHODS = re.compile(r"gift|voucher|prepaid|steam|itunes|google ?play|vanilla", 
 """Methods of payment whose payee is a card's code."""
 
 _HINT = r"(?i)card|karte|tarjeta|carte|gutschein|voucher|steam|itunes|google ?play|vanilla|neosurf"
-"""RE2: without a match of this, a text tells of no gift card."""
+"""RE2: without a match of this, a text names no gift card."""
 
 _GROUPS = "[A-Z0-9]{4,5}(?:[ -]?[A-Z0-9]{4,5}){2}"
-"""RE2: what every code begins with."""
+"""RE2: the beginning of every code."""
 
 HINTS = (_HINT, _GROUPS)
 
@@ -27,26 +27,26 @@ _CODE = re.compile(
     r"(?<![A-Za-z0-9+])(?=[A-Z0-9 -]{0,19}\d)"
     r"(?=([A-Z0-9]{4,5}(?:[ -]?[A-Z0-9]{4,5}){2,4})(?![A-Za-z0-9]))"
 )
-"""A code in groups of four or five, or in one piece, as cards print it; also amid such groups."""
+"""A code in groups of four or five, or in one piece, as on cards; also among other groups."""
 
 _REACH = 120
-"""Characters behind the name of a card in which its codes are read out."""
+"""How far after the name of a card to search for its codes, in characters."""
 
 
 def find_codes(text: str) -> Iterator[tuple[int, int]]:
-    """Yields start and end of every code that stands behind the name of a card."""
+    """Yields start and end of every code after the name of a card."""
     for start, end in _behind_cards(text):
         for code in _CODE.finditer(text, start, end):
             yield code.span(1)
 
 
 def mask_gift_card_codes(texts: pa.Array) -> pa.Array:
-    """Masks the codes of gift cards in texts, each at its length."""
+    """Masks the codes of gift cards in texts; keeps their lengths."""
     return masks.mask_found(texts, HINTS, find_codes)
 
 
 def drop_gift_card_payees(payments: pa.Array) -> pa.Array:
-    """Nulls the payee, which is a code, of payments by gift card; structs of payments."""
+    """Sets the payee of payments by gift card, which is a code, to null; takes structs."""
     method = pc.struct_field(payments, "method")
     by_card = pc.fill_null(
         pc.match_substring_regex(method, METHODS.pattern, ignore_case=True), False
@@ -61,7 +61,7 @@ def drop_gift_card_payees(payments: pa.Array) -> pa.Array:
 
 
 def _behind_cards(text: str) -> Iterator[tuple[int, int]]:
-    """Yields the stretches in which codes may stand, ascending and apart."""
+    """Yields the stretches that may hold codes, ascending and without overlaps."""
     start = end = 0
     for card in _CARD.finditer(text):
         if card.end() > end:

@@ -43,7 +43,7 @@ def canonical_iban(text: str) -> str | None:
 
 
 def _without_last_groups(text: str) -> Iterator[str]:
-    """Yields the text, then what is left without its last groups, which may be words."""
+    """Yields the text, then the text without its last groups, which may be words."""
     yield text
     for i in range(len(text) - 1, 0, -1):
         if text[i] in " -":

@@ -1,8 +1,8 @@
-"""Merchants as statements of cards name them: 'SQ *TECH HELP 888-555-0123 WA'.
+"""Merchants as on card statements: 'SQ *TECH HELP 888-555-0123 WA'.
 
-A descriptor is a name, often behind the service that takes the payments, a number to call and a
-state. The number may be the service's or a company's that no list has, and a name is nobody's
-alone: both are only ever `mentioned`. `account:merchant:tech-help` describes a cluster, joins none.
+A descriptor is a name, often after the service that takes the payment, a number to call and a
+state. The number may belong to the service or to an unlisted company, and many can use a name. So
+both are only `mentioned`. `account:merchant:tech-help` describes a cluster, and joins none.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ HINT = rf"\b{_PROCESSOR}"
 BEHIND = re.compile(
     rf"\b{_PROCESSOR}\s?(?P<name>[^\W\d_][\w&'’.-]{{1,24}}(?:\s[A-Z][A-Z&'’.-]{{1,24}}){{0,2}})"
 )
-"""A name behind that of a service."""
+"""A name after the name of a service."""
 
 _BY_CARD = re.compile(r"card|credit|debit|visa|amex|tarjeta|karte|carte|merchant", re.IGNORECASE)
-"""Methods of payment whose payee is as on a statement."""
+"""Methods of payment whose payee can be a descriptor of a statement."""
 
 _OF_PERSON = re.compile(r"\b(?:card ?holder|holder|name|phone|tel|mobile|cell|my|me|mine)\b", re.I)
-"""Words of what a person is called by, and not a merchant."""
+"""Words for details of a person, not of a merchant."""
 
 _STATE = re.compile(r"\W{0,3}(?:[A-Z]{2,3})?\W{0,2}")
-"""The state or country behind the number."""
+"""The state or country after the number."""
 
 
 def find(text: str) -> Iterator[Match]:
-    """Yields the names that stand behind the name of a service, as mentioned."""
+    """Yields the names after the name of a service, as mentioned."""
     for match in BEHIND.finditer(text):
         yield from _named(match["name"], match.start("name"))
 
 
 def from_payee(method: str, payee: str, region: str | None) -> tuple[Match, ...] | None:
-    """Returns the number and the name of a descriptor; None for a payee that is none."""
+    """Returns the number and the name of a descriptor, or None if the payee is no descriptor."""
     behind = BEHIND.match(payee)
     if not behind and (" " not in payee.strip() or not _BY_CARD.search(method)):
         return None
@@ -84,14 +84,14 @@ def _slug(name: str) -> str:
 
 
 def _is_known(name: str) -> bool:
-    """Tells whether a name is or begins with that of an organisation which is known."""
+    """Tells whether a name is or begins with the name of a known organisation."""
     words = _slug(name).split("-")
     return any("-".join(words[:size]) in _organisations() for size in range(1, len(words) + 1))
 
 
 @cache
 def _organisations() -> frozenset[str]:
-    """Returns the names of the organisations of the compiled list, and what brands are called."""
+    """Returns the names of organisations on the compiled list and of brands, as slugs."""
     brands = load_reference_data("brands.toml")["brand"]
     names = {site.reason for site in domain.known_sites().values()}
     return frozenset(map(_slug, names.union(*(brand["words"] for brand in brands))))

@@ -1,13 +1,13 @@
 """Names on Signal and Telegram, and invitations to WhatsApp groups.
 
-Their ids are `handle:signal:name.42`, `handle:telegram:name` and `handle:whatsapp:code`; they are
-found in links, and names also beside the messenger's. A person's handle on WhatsApp is a phone
-number.
+Their ids are `handle:signal:name.42`, `handle:telegram:name` and `handle:whatsapp:code`. They are
+found in links; names are also found near the messenger's name. A person's handle on WhatsApp is a
+phone number.
 
 A username of Signal is a nickname, a dot and two digits or more (Signal support, "Phone Number
-Privacy and Usernames", article 6712070553754). `signal.me/#eu/CODE` is an encrypted link to one:
-its id is `handle:signal:eu/CODE`, the same person's until they reset it. `signal.me/#p/+E164` is a
-link to a phone number.
+Privacy and Usernames", article 6712070553754). `signal.me/#eu/CODE` is an encrypted link to a
+username: its id is `handle:signal:eu/CODE`, which stays the same until the person resets it.
+`signal.me/#p/+E164` is a link to a phone number.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NOT_NAMES = frozenset(
 _SIGNAL = (
     r"\bsignal\b(?! (?:strength|levels?|bars?|quality|boosters?|lights?|noise|process\w{0,5}|lost))"
 )
-"""The messenger, and not the signal of a phone or a railway."""
+"""The messenger, not the signal of a phone or a railway."""
 
 _USERNAME = re.compile(
     r"(?<![\w.@/-])(?P<name>[A-Za-z_]\w{2,31}\.(?:[1-9]\d{1,9}|0[1-9]))(?![\w@-]|\.\w)", re.ASCII
@@ -55,7 +55,7 @@ _BEFORE = re.compile(rf"{_SIGNAL}[^\n]{{0,40}}$", re.IGNORECASE)
 _BEHIND = re.compile(rf"[\"')\]]?,? \(?(?:(?:on|via|over|in|at) )?{_SIGNAL}", re.IGNORECASE)
 
 _REACH = 46
-"""Characters before a name in which Signal is named."""
+"""How far before a name to search for the word Signal, in characters."""
 
 _SIGNAL_LINK = re.compile(
     r"(?<![\w.-])(?:https?://|sgnl://)?signal\.me/#(?:eu/(?P<code>[A-Za-z0-9_-]{32,128})"
@@ -64,9 +64,9 @@ _SIGNAL_LINK = re.compile(
 
 
 def find(text: str) -> Iterator[Match]:
-    """Yields the names and invitations in one text, as mentioned; of Signal numbers in links, too.
+    """Yields the names, invitations and numbers in Signal links of one text, as mentioned.
 
-    Those of Signal come first, then Telegram's in links.
+    Signal comes first, then Telegram, then WhatsApp.
     """
     yield from _on_signal(text)
     for pattern in (_LINK, _NAME):
@@ -81,7 +81,7 @@ def find(text: str) -> Iterator[Match]:
 
 
 def _on_signal(text: str) -> Iterator[Match]:
-    """Yields the usernames, links and numbers of links in one text, as mentioned."""
+    """Yields the usernames, links and linked numbers of Signal in one text, as mentioned."""
     for match in _SIGNAL_LINK.finditer(text):
         if match["code"]:
             value = f"signal:eu/{match['code']}"

@@ -1,10 +1,10 @@
 """Phone numbers in texts with letters for digits, by keypad or by likeness.
 
-In a field the whole text is one number (`phone.normalize`); in a narrative anything may look like
-one. '1-800-AMAZON1' therefore counts only toll-free, as a word of exactly seven keys in capitals
-that is joined to its code. '8OO-555-O1l9' (to pass a filter for numbers) counts only where it is
-grouped as in North America, or international, begins with a digit, as the codes of parts and models
-do not, is valid, and no word before it says that it is an order's or a case's.
+In a field the whole text is one number (`phone.normalize`). In a narrative anything may look like a
+number. So '1-800-AMAZON1' counts only if it is toll-free, with a word of exactly seven keys in
+capitals that is joined to its code. '8OO-555-O1l9' (written to pass a filter for numbers) counts
+only if it is international or grouped as in North America, is valid, and begins with a digit,
+unlike codes of parts and models. No word before it may say that it is an order's or a case's.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _VANITY = re.compile(
 )
 
 _LETTERS = re.compile(r"[A-Z]{3}")
-"""Letters in a row of a word: with fewer it may be an order's code."""
+"""Letters in a row that a word must have: with fewer it may be an order's code."""
 
 _NO_NAMES = frozenset({"NUMBERS"})
-"""Words of seven keys that speak of such numbers."""
+"""Words of seven keys that are not part of a number."""
 
 _ANY = f"[0-9{LOOK_ALIKES}]"
 
@@ -57,7 +57,7 @@ def find(text: str) -> Iterator[Match]:
 
 
 def vanity_numbers(text: str) -> Iterator[Match]:
-    """Yields toll-free numbers whose last seven digits are spelled, by the keys of ITU-T E.161."""
+    """Yields toll-free numbers whose last seven digits are letters of a keypad (ITU-T E.161)."""
     for match in _VANITY.finditer(text):
         word = match["word"].replace("-", "")
         if not _LETTERS.search(word) or word in _NO_NAMES:
@@ -68,7 +68,7 @@ def vanity_numbers(text: str) -> Iterator[Match]:
 
 
 def look_alike_numbers(text: str) -> Iterator[Match]:
-    """Yields the numbers of which a letter looks like the digit that it stands for."""
+    """Yields the numbers with letters that look like the digits that they replace."""
     for match in _LOOK_ALIKE.finditer(text):
         if not _LETTER.search(match[0]) or false_positives.is_labelled_id(text, match.start()):
             continue

@@ -49,7 +49,7 @@ _COIN = re.compile(r"^[A-Za-z]{3,12}:\s*(?://(?:transfer/)?)?")
 """The coin, or the scheme of its links, before an address."""
 
 _CASED = re.compile(r"(?=\w*[a-z])(?=\w*[A-Z])(?=\w*\d)[\w-]{25,}", re.ASCII)
-"""A text that may be the address of a wallet, in which case counts."""
+"""A text that may be a wallet's address, so that upper and lower case matter."""
 
 _DIGITS = re.compile(r"\D")
 
@@ -58,10 +58,10 @@ _Row = Mapping[str, Any]
 
 
 def from_field(method: str | None, payee: str | None, region: str | None) -> tuple[Match, ...]:
-    """Returns the entities of one payment: one, of a merchant a number and a name, or none.
+    """Returns the entities of one payment: one, or none; a merchant can give a number and a name.
 
-    `region` is the victim's country, under which a payee's phone number is read. Digits of any
-    script are read as those of ASCII: an account, or a victim's own card, is the same in each.
+    `region` is the victim's country, for reading a payee's phone number. Digits of any script are
+    converted to ASCII, so that an account, or a victim's own card, is the same in each script.
     """
     how = (method or "")[:MAX_LENGTH].lower()
     if not payee or METHODS.search(how):
@@ -91,7 +91,7 @@ def _wallet_or_iban(text: str) -> tuple[EntityKind, str] | None:
 
 
 def _entity(service: _Row | None, how: str, text: str) -> tuple[EntityKind, str] | None:
-    """Reads the payee as the method of payment writes it."""
+    """Reads the payee in the form that its method of payment uses."""
     is_upi = upi.PATTERN.fullmatch(text)
     if how == "upi" or is_upi:
         return (EntityKind.ACCOUNT, f"upi:{text.lower()}") if is_upi else None
@@ -109,7 +109,7 @@ def _entity(service: _Row | None, how: str, text: str) -> tuple[EntityKind, str]
 def _contact(service: _Row | None, text: str, region: str | None) -> tuple[EntityKind, str] | None:
     """Reads a payee named by e-mail address or, if a service allows it, by phone number.
 
-    The service is that of the method, or one that the payee names first.
+    The method names the service, or else the beginning of the payee.
     """
     lead = None if merchant.BEHIND.match(text) else _names_in_fields().match(text)
     if lead and text[lead.end() :].startswith((" ", ":")):
@@ -162,7 +162,7 @@ def _rows() -> Mapping[str, _Row]:
 
 
 def _bank(text: str) -> tuple[EntityKind, str] | None:
-    """Reads an account in its country's form; else the text itself where it has digits enough."""
+    """Reads an account in its country's form, or else the text itself if it has enough digits."""
     if match := _US.search(text):
         bank, account = match["bank"] or match["bank2"], match["account"] or match["account2"]
         if bank_account.is_routing_number(bank):

@@ -1,6 +1,6 @@
-"""Accounts with payment apps (`handle:venmo:name`): links to them, and tags beside an app's name.
+"""Accounts with payment apps (`handle:venmo:name`): links to them, and tags near an app's name.
 
-A tag of Cash App begins with $, one of Venmo and of Zelle with @.
+Tags of Cash App begin with $, tags of Venmo and Zelle with @.
 """
 
 from __future__ import annotations

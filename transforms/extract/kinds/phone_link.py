@@ -1,4 +1,4 @@
-"""Links that call or write to one phone: `tel:`, `sms:`, SIP, WhatsApp, Telegram and the like."""
+"""Links that call or text one phone: `tel:`, `sms:`, SIP, WhatsApp, Telegram and the like."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ _TO_PHONE = re.compile(
 )
 
 NON_GEOGRAPHIC = frozenset({"toll_free", "premium_rate", "shared_cost", "uan", "voip"})
-"""Types of lines that no private person answers at home."""
+"""Types of lines that no private person has at home."""
 
 
 def find(text: str, region: str | None = None) -> Iterator[Match]:
-    """Yields the phones that links in one text open a chat with, and those in addresses of SIP."""
+    """Yields the phones in chat links and SIP addresses of one text."""
     for match in _SIP.finditer(text):
         number = match["number"]
         reading = normalize.normalize_number(number, region)

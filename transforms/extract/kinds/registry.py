@@ -1,12 +1,12 @@
-"""The kinds of identifier: one row for each, with all that other packages must know of it.
+"""The kinds of identifier: one row for each, with all facts that other packages need.
 
-A row is of a kind, or of a kind and scheme where they differ: ids are `kind:value` or
-`kind:scheme:value`. A scheme without a row has that of its kind. The order of the rows is that in
-which texts are searched. This module imports nothing but the enums, so that anything may import it.
+A row is for a kind, or for one scheme of a kind: ids are `kind:value` or `kind:scheme:value`. A
+scheme without a row uses the row of its kind. Texts are searched in the order of the rows. This
+module imports only the enums, so that any module may import it.
 
-Sourced facts stay in data files that name kinds: how long a holder keeps an identifier
-(transforms/data/lives.toml), who keeps the records of a service (reports/referral/data). A kind
-that they leave out keeps its holder, and its provider is named by its service alone.
+Facts with sources stay in data files that name kinds: how long a holder keeps an identifier
+(transforms/data/lives.toml), and who keeps the records of a service (reports/referral/data). For a
+kind without such facts, the holder never changes, and only the service names the provider.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from schemas.enums import EntityKind, Role
 class Finder:
     """A module of this package: `HINT`, RE2 without whose match a text holds nothing, and `find`.
 
-    `rare`: few texts have its hint, which is searched together with those of the other rare ones.
-    `leftover`: it may match parts of what others found, and only what is left counts.
+    `rare`: few texts have its hint, which is searched together with all other rare hints.
+    `leftover`: it may match parts of other finders' matches; only matches outside them count.
     `regional`: it reads numbers, and takes the region of a text.
     """
 
@@ -40,22 +40,22 @@ class IdentifierKind:
     Attributes:
         kind: The namespace of its ids.
         noun: Its name in reports, in the singular.
-        hard_role: Its role where the words beside it say that the scammer wants it used; None where
-            words do not tell, and the role is the finder's.
-        personal: Whether a private person can hold it, as victims do: what is only mentioned is
-            then shown under a withheld id. Whose site it is, anybody may ask.
+        hard_role: Its role if the nearby words say that the scammer wants it used, or None if only
+            its finder gives the role.
+        personal: Whether a private person, such as a victim, can hold it. If it is only mentioned,
+            it then has a withheld id. Sites are not personal: anybody may look up their holder.
         retention_days: How long a stream counts a mention, in days before its newest record.
-        caution: What speaks for the innocence of its holder, for the exculpatory section; empty
-            for suppliers, who are nobody's to denounce.
+        caution: Why its holder may be innocent, for the exculpatory section; empty for suppliers,
+            who are not accused.
         offered: Whether a policy may let it leave in an exchange.
-        provider: The class of provider that keeps its records, of reports/referral retention.toml.
+        provider: The class of provider that keeps its records (reports/referral retention.toml).
         stix: The type of its STIX observable; `ip-addr` stands for ipv4-addr and ipv6-addr.
         misp: Type and category of its MISP attribute; a type `other` keeps the scheme in its value.
-        shape: Its shape in a graph, by the name that Cytoscape has for it.
+        shape: Its shape in a graph, by its name in Cytoscape.
         colour: Its colour in figures, on paper and on a light page.
-        on_dark: Its colour on a dark page; None where it is not marked there.
-        finders: What finds it in texts.
-        scheme: The second part of its ids, where the row is of one scheme.
+        on_dark: Its colour on a dark page, or None if it has no mark there.
+        finders: The modules that find it in texts.
+        scheme: The second part of its ids, if the row is for one scheme.
     """
 
     kind: EntityKind
@@ -109,7 +109,7 @@ _PHONE = IdentifierKind(
     on_dark="#6aaef2",
     finders=(Finder("obfuscated_phone", rare=True), Finder("phone_link", rare=True, regional=True)),
 )
-"""Numbers as they are usually written are found by `phone.find`, a column at a time."""
+"""Numbers in their usual form are found by `phone.find`, a column at a time."""
 
 _REMOTE = IdentifierKind(
     EntityKind.REMOTE,
@@ -193,7 +193,7 @@ _SUPPLIER = IdentifierKind(
 
 
 def _scheme(row: IdentifierKind, scheme: str, *finders: Finder, **facts: Any) -> IdentifierKind:
-    """Returns the row of a scheme: its kind's, but for its finders and some facts."""
+    """Returns the row of a scheme: the row of its kind with other finders and some other facts."""
     return replace(row, scheme=scheme, finders=finders, **facts)
 
 
@@ -211,7 +211,7 @@ KINDS = (
     *(_scheme(_WALLET, coin, misp=(coin, "Financial fraud")) for coin in ("btc", "dash", "xmr")),
     _HANDLE,
     _scheme(_HANDLE, "signal", Finder("messenger", rare=True), hard_role=Role.OPERATOR),
-    _scheme(_HANDLE, "telegram"),  # found beside the names on Signal
+    _scheme(_HANDLE, "telegram"),  # found by the finder of Signal
     _scheme(_HANDLE, "whatsapp"),
     _scheme(_HANDLE, "agent", Finder("agent_id", rare=True), hard_role=None, personal=False),
     _DOMAIN,
@@ -248,5 +248,5 @@ if len(BY_KIND) + len(_BY_SCHEME) != len(KINDS):
 
 
 def lookup_kind(kind: str, value: str) -> IdentifierKind | None:
-    """Returns the row of an identifier, that of its scheme if there is one; None for no kind."""
+    """Returns the row of an identifier's scheme, or else of its kind, or None."""
     return _BY_SCHEME.get((kind, value.partition(":")[0])) or BY_KIND.get(kind)

@@ -14,7 +14,7 @@ from transforms.extract.mention import Match
 _PRODUCTS = load_reference_data("remote_access.toml")
 
 _BY_HOST = "screenconnect"
-"""The product that is reached by a host of the operator's own instead of an id."""
+"""The product that uses a host of the operator instead of an id."""
 
 MAX_LENGTH = 500
 """Characters of a field that are read."""
@@ -51,7 +51,7 @@ _READABLE = re.compile(r"[\d\s.-]+")
 
 
 def from_field(tool: str | None, session: str | None) -> Match | None:
-    """Reads the id of a field, whose tool is named beside it; None where it is none."""
+    """Reads the id of a session from a field and its tool; None if it is no id."""
     if not tool or not session:
         return None
     value = _value(_product(tool[:MAX_LENGTH]), session[:MAX_LENGTH].strip())
@@ -60,16 +60,16 @@ def from_field(tool: str | None, session: str | None) -> Match | None:
 
 @lru_cache(maxsize=1 << 10)
 def _product(tool: str) -> str:
-    """Returns the one name of a product."""
+    """Returns the canonical name of a product."""
     name = re.sub(r"[\W_]", "", tool.lower())
     return str(_PRODUCTS["aliases"].get(name, name))
 
 
 def find(text: str) -> Iterator[Match]:
-    """Yields the ids that stand near their product's name, and relay hosts.
+    """Yields the ids near their product's name, and relay hosts.
 
-    Most ids in a narrative are the victim's own, read out to the operator: the role is only
-    `mentioned` until context says whose it is.
+    Most ids in a narrative are the victim's own, read out to the operator. So the role is only
+    `mentioned` until context tells the holder.
     """
     for tool, match in _ids(text):
         if value := _value(tool, match["id"]):
@@ -87,7 +87,7 @@ def find(text: str) -> Iterator[Match]:
 
 
 def _ids(text: str) -> Iterator[tuple[str, re.Match[str]]]:
-    """Yields the id that stands nearest behind each product's name, on its line."""
+    """Yields the nearest id after each product's name, on the same line."""
     low = text.lower()
     if len(low) != len(text):
         low = text
@@ -103,7 +103,7 @@ def _ids(text: str) -> Iterator[tuple[str, re.Match[str]]]:
 
 
 def _named(low: str) -> Iterator[tuple[int, int, str]]:
-    """Yields where products are named: start, end, and the product."""
+    """Yields the start, end and product of each product's name."""
     for name in _PRODUCTS["names"]["written"]:
         start = low.find(name)
         while start >= 0:

@@ -1,6 +1,6 @@
 """E-mail addresses and hosts in words: 'help.desk at gmail dot com', 'visit refunds dot com'.
 
-Victims write them so to keep a form from refusing them, and transcripts have them so.
+Victims write them so because forms refuse addresses, and transcripts spell them out.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ _SITE_WORDS = re.compile(
 )
 
 _BEFORE = 40
-"""Characters before an address in which a word says what it is."""
+"""How far before an address to search for a word such as 'site', in characters."""
 
 _WORD_SIGN = re.compile(_WORD_AT, re.IGNORECASE)
 
 
 def find(text: str) -> Iterator[Match]:
-    """Yields the e-mail addresses and hosts of which at least the last dot is a word.
+    """Yields the e-mail addresses and hosts whose last dot, at least, is a word.
 
-    A sign in brackets, or a name that no word is, makes an address; where 'at' is a mere word, so
-    does only a text that speaks of mail right before. A host alone counts after a word such as
-    'site' or 'visit', or with its 'www'. Values are those of `email.find` and `url.find`.
+    A plain 'at' makes an address only if the name before it is no mere word, or the text speaks of
+    mail right before. A host alone counts after a word such as 'site' or 'visit', or with 'www'.
+    Values are as in `email.find` and `url.find`.
     """
     done = 0
     for match in _MAIL.finditer(text):
@@ -74,7 +74,7 @@ def find(text: str) -> Iterator[Match]:
 
 
 def _sites(text: str, start: int, end: int) -> Iterator[Match]:
-    """Yields the hosts alone that stand between two places."""
+    """Yields the hosts, without addresses, between two places."""
     for match in _SITE.finditer(text, start, end):
         if (site := _site(text, match)) is not None:
             yield site
@@ -101,13 +101,13 @@ def _site(text: str, match: re.Match[str]) -> Match | None:
 
 
 def _host(spelled: str) -> str | None:
-    """Returns a host that has a registrable domain, or None."""
+    """Returns the canonical host if it has a registrable domain, or None."""
     host = domain.canonical_host(_to_signs(spelled))
     return host if host and domain.registrable_domain(host) else None
 
 
 def _to_signs(spelled: str) -> str:
-    """Replaces the words for signs."""
+    """Replaces words for signs by the signs."""
     text = re.sub(_DOT, ".", spelled, flags=re.IGNORECASE)
     text = re.sub(_DASH, "-", text, flags=re.IGNORECASE)
     return re.sub(_UNDERSCORE, "_", text, flags=re.IGNORECASE)

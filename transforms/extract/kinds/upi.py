@@ -15,7 +15,7 @@ PATTERN = re.compile(
     r"(?<![\w.@-])(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{1,63})"
     r"@(?P<bank>[A-Za-z][A-Za-z0-9]{1,63})(?![\w@]|\.\w|-)"
 )
-"""A name at a bank's handle, which has no dot as the host of an e-mail address does."""
+"""A name at a bank's handle; unlike the host of an e-mail address, a handle has no dot."""
 
 _BANKS = frozenset(
     """
