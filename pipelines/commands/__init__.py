@@ -1,9 +1,9 @@
-"""The commands of `ringtrace`, a module each and a row each in `COMMANDS`.
+"""The commands of `ringtrace`: each has a module and a row in `COMMANDS`.
 
-A command's module has two functions: `add_arguments(parser)` declares its flags; `run(arguments)`
-does the work and returns the exit status: 0 done, 1 failed, 2 wrong usage, for which it may raise
-UsageError instead. It is imported when its command is called and not before, so that
-`ringtrace --help` loads none of them.
+A command's module has two functions. `add_arguments(parser)` declares its flags.
+`run(arguments)` does the work and returns the exit status: 0 done, 1 failed, 2 wrong usage.
+For wrong usage it may raise UsageError instead. The module is imported only when its command is
+called, so `ringtrace --help` loads none of them.
 """
 
 from __future__ import annotations
@@ -31,10 +31,9 @@ class Group(StrEnum):
 class Command:
     """A command: its name, its line in `ringtrace --help`, and the module that does the work.
 
-    The module is the one of its name in this package unless `elsewhere` names another.
+    The module has the command's name in this package, unless `elsewhere` names another.
 
-    One that `takes_beam_options` has a flag `--config`, and passes flags that it does not know
-    itself on to Beam.
+    A command that `takes_beam_options` has a flag `--config`, and passes unknown flags on to Beam.
     """
 
     name: str
@@ -49,7 +48,7 @@ class Command:
         return self.elsewhere or f"{__name__}.{self.name}"
 
     def parser(self) -> StrictParser:
-        """Returns the parser of the command's arguments, with those of its subcommands."""
+        """Returns the parser of the command's arguments, with its subcommands."""
         from pipelines.options import make_parser
 
         module = import_module(self.module)
@@ -138,7 +137,7 @@ COMMANDS = (
 )
 
 HOLDINGS = ("pipelines.referral.holding",)
-"""Modules that open what prints evidence numbers, for `ringtrace resolve`.
+"""Modules that open packages that print evidence numbers, for `ringtrace resolve`.
 
-Their `open_holding` returns None for a folder that is not of their kind.
+Their `open_holding` returns None for a folder of another kind.
 """

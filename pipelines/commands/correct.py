@@ -1,9 +1,9 @@
-"""`ringtrace correct RUN`: corrects what was issued and names what a decision withdrew since.
+"""`ringtrace correct RUN`: corrects offers and packages that name identifiers withdrawn since.
 
-A decision (legitimate, dispute, victim_owned) can fall on an identifier that has left already, in
-an offer or in a package; a dispute falls on all members that it covers. `ringtrace health` names
-each such issue by the ledger; this command signs what its recipient must be sent, and records that
-it did.
+A decision (legitimate, dispute, victim_owned) can withdraw an identifier that has already left in
+an offer or a package. A dispute withdraws all members that it covers. `ringtrace health` lists the
+offers and packages concerned, from the ledger. This command signs a correction for each recipient
+and records it in the ledger.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ if TYPE_CHECKING:
     from transforms.write import WithheldValues
 
 LAST_MOMENT = "9999-12-31T00:00:00Z"
-"""The time of a run whose manifest, of an early version, has none."""
+"""The time of a run whose manifest has none, as an early version wrote it."""
 
 VOID_JOIN = "rests on a void join"
-"""The reason for which all that an issue names is taken back."""
+"""The reason for taking back everything that an offer or package names."""
 
 CORRECTION_TEXT = "correction.txt"
 
 LEGITIMATE, DISPUTE, VICTIM_OWNED = "legitimate", "dispute", "victim_owned"
-"""Kinds of decisions that take an identifier back in every epoch of it."""
+"""Kinds of decisions that take an identifier back, in all its epochs."""
 
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """A decision in force: one of the kinds above takes its identifier back.
+    """A decision in force. One of the kinds above takes its identifier back.
 
-    A dispute takes back the `members` that it covers, too.
+    A dispute also takes back the `members` that it covers.
     """
 
     kind: str
@@ -107,13 +107,13 @@ def run(arguments: Namespace) -> int:
 def issues_due(
     finished: Run, arguments: Namespace, now: datetime
 ) -> tuple[list[Outstanding], dict[str, str]]:
-    """Returns what is to be corrected by now, and why identifiers were withdrawn.
+    """Returns the issues to correct, and why identifiers were withdrawn.
 
-    Of what was issued after the run was made, decisions in force now are asked alone.
+    For what was issued after the run was made, only the decisions in force now count.
 
     Args:
         finished: the run.
-        arguments: `run`, `decisions` and `ledger`, and `REGISTER_FLAGS`, as flags have them.
+        arguments: the flags `run`, `decisions`, `ledger` and `REGISTER_FLAGS`.
         now: when decisions must be in force.
 
     Raises:
@@ -143,19 +143,20 @@ def issue_corrections(
     arguments: Namespace,
     now: datetime,
 ) -> None:
-    """Signs what each recipient must be sent, prints what it is, and records it.
+    """Signs, prints and records a correction for each recipient.
 
     Args:
-        taken_back: what is taken back.
-        sender: slug of the organisation that issued it.
-        finished: the run by which it is taken back.
-        values: that this run withheld. Only what is struck may be named: its recipient has it.
-        arguments: `output`, a new folder, and `key` and `ledger`, as flags have them.
-        now: when it is issued.
+        taken_back: the issues to correct.
+        sender: slug of the organisation that issued them.
+        finished: the run whose decisions and lists withdraw the identifiers.
+        values: values that this run withheld. A correction may name only those that it takes back,
+            since its recipient has them.
+        arguments: the flags `output` (a new folder), `key` and `ledger`.
+        now: when the corrections are issued.
 
     Raises:
         UsageError: for a key, a ledger or a folder that cannot be used, and for a correction that
-            names what must not leave.
+            names a value that must not leave.
     """
     from transforms.write import without_ids
 
@@ -201,9 +202,9 @@ def issue_corrections(
 
 
 def in_force(path: str | None, finished: Run, now: datetime) -> list[Withdrawal]:
-    """Returns what the decisions of a file withdraw that were made by `now` and have not expired.
+    """Returns the withdrawals by decisions of a file that were made by `now` and have not expired.
 
-    Those that are not bound cover what the finished run shows.
+    A decision that is not bound covers what the finished run shows.
 
     Raises:
         UsageError: for a file or a run that cannot be used.
@@ -216,13 +217,12 @@ def in_force(path: str | None, finished: Run, now: datetime) -> list[Withdrawal]
 
 
 def withdrawn(left: list[str], finished: Run, arguments: Namespace) -> dict[str, str]:
-    """Returns why identifiers that left before must not be used any more, by id without epoch.
+    """Returns why identifiers that have left must no longer be used, by id without epoch.
 
     Args:
-        left: those identifiers.
-        finished: a run: what it knows to be legitimate is withdrawn, and what decisions in force in
-            it withdraw.
-        arguments: `REGISTER_FLAGS` of its register of victims, in which its `victim_owned` are.
+        left: identifiers that have left.
+        finished: a run. Its known-legitimate list and the decisions in force in it withdraw.
+        arguments: `REGISTER_FLAGS` of the run's victim register, which has its `victim_owned`.
     """
     if not left and arguments.register_key is None:
         return {}
@@ -235,7 +235,7 @@ def withdrawn(left: list[str], finished: Run, arguments: Namespace) -> dict[str,
 
 
 def decided_on(left: list[str], decisions: Iterable[Withdrawal]) -> dict[str, str]:
-    """Returns those of the identifiers that decisions withdraw, with the decision."""
+    """Returns the decision that withdraws an identifier, by identifier."""
     return {
         each: f"{decision.kind} {decision.decision_id}"
         for decision in decisions
@@ -244,7 +244,7 @@ def decided_on(left: list[str], decisions: Iterable[Withdrawal]) -> dict[str, st
 
 
 def issue_lines(issues: Iterable[Outstanding], reasons: Mapping[str, str]) -> Iterator[str]:
-    """Yields a line for each issue to correct; no identifier is in it, as it can be a victim's."""
+    """Yields a line for each issue to correct, without identifiers: they can be a victim's."""
     for issue in issues:
         whole = issue.why or VOID_JOIN
         why = sorted({reasons.get(without_epoch(each), whole) for each in issue.identifiers})
@@ -273,9 +273,9 @@ def _covered(left: list[str], decision: Withdrawal) -> Iterable[str]:
 
 
 def _decided_in_run(finished: Run) -> list[Withdrawal]:
-    """Returns the decisions in force in a run, but those on a victim's own, which it withholds.
+    """Returns the decisions in force in a run, except those on withheld victims' identifiers.
 
-    One on what became contested since stays in force.
+    A decision on an identifier that became contested since stays in force.
     """
     own = contested_values(finished)
     withdrawals = (
@@ -289,22 +289,22 @@ def _decided_in_run(finished: Run) -> list[Withdrawal]:
 def _rows_in_force(finished: Run) -> list[Json]:
     try:
         return tables.read_table(finished, DECISIONS, where=pc.field("in_force")).to_pylist()
-    except FileNotFoundError:  # a run of before decisions were bound, or a stream's snapshot
+    except FileNotFoundError:  # a run older than bound decisions, or a stream's snapshot
         return []
 
 
 def confirmed_but_suppressed(finished: Run) -> list[str]:
-    """Returns what decisions in force accuse, and a list or a count of the run suppresses.
+    """Returns identifiers that decisions in force accuse, but a list or a count suppresses.
 
-    Whoever can write to a list has no name. A `legitimate` decision has one, and clears what it
-    names; one that nobody signed does not outweigh one that somebody did.
+    A list names no author. A `legitimate` decision names its author, and clears its identifiers.
+    An unsigned `legitimate` decision does not outweigh a signed accusing decision.
     """
     rows = _rows_in_force(finished)
     accusing = [row for row in rows if row["kind"] in REVIEWING_DECISIONS]
     accused = sorted({member for row in accusing for member in row["members"]})
     if not accused:
         return []
-    # The known-legitimate list covers all epochs of a number, which then has one row without epoch.
+    # The known-legitimate list covers all epochs of a number: it has one row, without an epoch.
     ids = tables.among("entity_id", {*accused, *map(without_epoch, accused)})
     entities = tables.read_table(finished, ENTITIES, ["entity_id", "status"], ids).to_pylist()
     status = {entity["entity_id"]: entity["status"] for entity in entities}
@@ -333,7 +333,7 @@ def _listed(left: list[str], known: KnownLegitimate) -> list[str]:
 
 
 def sender_of_run(org: str | None, finished: Run) -> str:
-    """Returns one's own slug: `--from ORG`, or that of the run's one organisation."""
+    """Returns the own slug: `--from ORG`, or the run's only organisation."""
     if org is not None:
         return key_store.org_slug(org)
     return signed_files.own_org(None, orgs_of_run(finished), finished.folder)
@@ -342,7 +342,7 @@ def sender_of_run(org: str | None, finished: Run) -> str:
 def _files(
     parties: tuple[str, str, str], issues: list[Outstanding], key: Ed25519PrivateKey
 ) -> dict[str, bytes]:
-    """Returns the correction for one recipient and the revocation of the offers in it, by name."""
+    """Returns the correction for a recipient, and the revocation of its offers, by file name."""
     corrected = (
         CorrectedIssue(
             kind=entry.kind,
@@ -367,7 +367,7 @@ def _files(
 
 
 def correction_lines(correction: Correction) -> Iterator[str]:
-    """Yields all that a correction says as lines; hostile text made harmless."""
+    """Yields a correction as lines, with hostile text made harmless."""
     yield f"correction by {correction.sender} for {correction.recipient}"
     yield f"issued {correction.issued_at}"
     for issue in correction.issues:

@@ -1,8 +1,8 @@
 """`ringtrace decide RUN --decisions FILE KIND ENTITY [ENTITY]`: records a decision of an analyst.
 
-The decision is bound to what RUN shows, signed, chained to the signed one before, and added to
-FILE, which the next run is given. Those that the workbench kept in a browser are recorded together
-(`--from`).
+The decision is bound to the evidence that RUN shows, signed, chained to the last signed decision,
+and added to FILE. Give FILE to the next run. `--from` records together the decisions that the
+workbench kept in a browser.
 """
 
 from __future__ import annotations
@@ -86,19 +86,19 @@ from transforms.decode import without_formula
 from transforms.extract import LegitimateListError, canonical_entity_id
 
 NOTHING_OPEN = "none: command line"
-"""The narratives and links that were open where none could be."""
+"""The narratives and links that the author had open: the command line shows none."""
 
 NAMING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.REVIEW, DecisionKind.MUST_LINK)
-"""Kinds that name who holds an identifier, which is open where it is contested."""
+"""Kinds that say who holds an identifier; not allowed while it is contested."""
 
 VOUCHING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.MUST_LINK)
-"""Kinds that say that what they cover belongs together, whatever few reporters bear it out."""
+"""Kinds by which an author vouches that members belong together, however few reporters say so."""
 
 BY_USE = ("shared_host", "ubiquitous", "hub")
-"""Facts for which an identifier is suppressed by how it is used, and can be put back."""
+"""Facts that suppress an identifier for how it is used; a decision can put it back."""
 
 MOST_MEMBERS_SHOWN = 20
-"""Members that are printed; the file has all."""
+"""Largest number of members printed; the file has all."""
 
 
 add_arguments = all_of(
@@ -183,14 +183,16 @@ def run(arguments: Namespace) -> int:
 
 @dataclass(frozen=True)
 class RecordedDecision:
-    """A decision as it stands in its file, the SHOWN rows that it was bound to, and withheld ids.
+    """A decision as its file has it, with the SHOWN rows that it was bound to.
 
-    `withheld` are the ids that a run shows contested identifiers under, by their own; `unsigned`
-    counts the rows of the file that no known key signed; `taken_back` are those that it outweighs
-    from the next run on. `cuts` are those of the clusters that a
-    confirm or a must_link is about, as `describe_cuts` has them, so that its author is shown every
-    thin join that it vouches for. `puts_back` has, of what is suppressed for how it is used, and
-    would be named, the reason by id. `written` is false for a dry run.
+    Attributes:
+        withheld: by id, the withheld id under which a run shows a contested identifier.
+        unsigned: number of rows of the file that no known key signed.
+        taken_back: decisions that this one outweighs from the next run on.
+        cuts: the weak joins of the clusters that a confirm or must_link is about, as
+            `describe_cuts` returns them. Its author must see every join that it vouches for.
+        puts_back: by id, why a put-back identifier was suppressed.
+        written: false for a dry run.
     """
 
     decision: Decision
@@ -218,26 +220,26 @@ def record_decision(
     """Binds a decision to what a run shows, signs it, and adds it to a file, whole or not at all.
 
     Args:
-        finished: The run that is decided on.
-        decisions: The file; it is made where it is absent.
-        asked: The decision. Its entities are in any form, and its id does not count. Where it has
-            members or a digest of evidence, they are what its author was shown.
-        key: A private key file in place of the own key, which is made where there is none.
+        finished: The run that the decision is about.
+        decisions: The file; it is made if absent.
+        asked: The decision. Its entities are in any form, and its id is ignored. Members and a
+            digest of evidence, if given, are what its author was shown.
+        key: A private key file in place of the own key, which is made if absent.
         waiting: Decisions that will be recorded before it.
-        taken: Ids that it must not have, besides those in the file.
-        wanted_id: The id that it has if it is free.
-        dry_run: Finds out whether it could be recorded and what it covers, and writes nothing.
+        taken: Ids that it must not get, besides those in the file.
+        wanted_id: Its id, if that is free.
+        dry_run: Checks whether it could be recorded and what it covers, and writes nothing.
         people: The people, if they are known.
 
     Raises:
-        UsageError: for an author who may not decide so, an entity that the run does not show, a
-            decision without a reason, that covers nothing, contradicts another one, or was made on
-            something else than the run shows now, or a file that cannot be read or written.
-        AlteredRunError: if a table is not what the run wrote.
+        UsageError: for an author without the right, an entity that the run does not show, or a file
+            that cannot be read or written. Also for a decision that has no reason, covers nothing,
+            contradicts another one, or was made on other evidence than the run shows now.
+        AlteredRunError: if a table was changed since the run wrote it.
     """
     path = _path(decisions)
     with system_errors(path, "give a file that can be written"):
-        path.parent.stat()  # a folder that is not there is not made
+        path.parent.stat()  # an absent folder is an error, and is not made
     with locked(path):
         ids = frozenset(taken), wanted_id
         return _record(finished, decisions, asked, path, key, waiting, ids, people, dry_run=dry_run)
@@ -255,7 +257,7 @@ def _record(
     *,
     dry_run: bool,
 ) -> RecordedDecision:
-    """Does what `record_decision` does, while nobody else changes the file at `path`."""
+    """Records a decision as `record_decision` does; the caller has locked the file at `path`."""
     _check_askable(finished, asked)
     check_may_sign(asked.author, people, key)
     two_person = is_two_person(finished)
@@ -266,7 +268,7 @@ def _record(
     check_last_row(known, decisions, last_rows())
     try:
         check_continues(known, decisions, finished.folder)
-    except UsageError as error:  # a note only: what protects must be easy to record
+    except UsageError as error:  # only a note: a protecting decision must be easy to record
         add_notice(f"{error}; a run that follows {finished.folder} refuses it")
     contested = contested_values(finished)
     rows, before_it = known, (*known, *waiting)
@@ -274,7 +276,7 @@ def _record(
     decision, shown = _bound(finished, asked, before_it, ids, contested)
     decision = replace(_as_shown(finished, asked, decision, contested), compared_with=compared)
     (decision,) = _parsed(with_decision_added("", decision), decisions)
-    # A second verdict that is refused would tell the first.
+    # A refusal of the second verdict would reveal the first.
     is_judged = two_person and decision.kind in REVIEWING_DECISIONS
     every_back = () if is_judged else _taken_back(before_it, decision, decisions)
     taken_back = tuple(
@@ -304,7 +306,7 @@ def _record(
 
 
 def _check_askable(finished: Run, asked: Decision) -> None:
-    """Raises UsageError for no reason, a wrong number of entities, or a run none is accused on."""
+    """Raises UsageError for no reason, a wrong number of entities, or a run that accuses nobody."""
     if not any(map(str.isalnum, asked.reason)):
         raise UsageError(
             f"{asked.kind}: give a reason in words; it is shown beside what it changes"
@@ -333,7 +335,7 @@ def _bound(
     """Binds a decision under a free id; returns it, and the SHOWN rows that it is bound to.
 
     Raises:
-        UsageError: for an entity that the run does not show, or that it cannot be made on.
+        UsageError: for an entity that the run does not show, or that cannot be decided so.
     """
     entities = [_entity(finished, entity, contested) for entity in asked.entities]
     for written, entity in zip(asked.entities, entities, strict=True):
@@ -346,7 +348,7 @@ def _bound(
     taken, wanted = ids
     used = taken.union(row.decision_id for row in known)
     day = f"{asked.decided_at:%Y%m%d}"
-    # The next number of a kind would tell a second person which verdicts stand before theirs.
+    # Numbers by kind would tell a second person which verdicts were given before.
     first = len(used) + 1 if is_two_person(finished) else 1
     names = (f"{asked.kind}-{day}-{number}" for number in range(first, first + len(used) + 1))
     ends: Row = dict(zip(("entity_a", "entity_b"), entities, strict=False))
@@ -387,7 +389,7 @@ def _as_shown(
 
 
 def _cuts(finished: Run, decision: Decision) -> tuple[Row, ...]:
-    """Returns the cuts of the clusters of a decision's entities, if it can vouch for them."""
+    """Returns the weak joins of the clusters that a decision vouches for."""
     if decision.kind not in VOUCHING_DECISIONS:
         return ()
     named = pc.field("entity_id").isin(pa.array(decision.entities, pa.string()))
@@ -399,7 +401,7 @@ def _cuts(finished: Run, decision: Decision) -> tuple[Row, ...]:
 
 
 def _put_back(finished: Run, decision: Decision) -> dict[str, str]:
-    """Returns the reason of each entity of a decision that it puts back into the graph."""
+    """Returns, by entity that a decision puts back into the graph, why it was suppressed."""
     if decision.kind not in (DecisionKind.SUSPECT_HELD, DecisionKind.MUST_LINK):
         return {}
     wanted = pc.field("entity_id").isin(pa.array(decision.entities, pa.string()))
@@ -411,17 +413,17 @@ def _put_back(finished: Run, decision: Decision) -> dict[str, str]:
 def record_all(
     finished: Run, decisions: str, made: Iterable[Decision], source: str, **options: Any
 ) -> list[RecordedDecision]:
-    """Records decisions of a file, in their order, once each is found good by itself.
+    """Checks each decision of a file by itself, then records all in their order.
 
     Args:
         finished: The run on which they were made.
         decisions: The file that they are added to.
         made: The decisions.
         source: The name of their file, for errors.
-        options: As of `record_decision`.
+        options: As for `record_decision`.
 
     Raises:
-        UsageError: for one that was made on another run, or that `record_decision` refuses.
+        UsageError: for a decision made on another run, or one that `record_decision` refuses.
     """
     ordered = sorted(made, key=lambda decision: (decision.decided_at, decision.decision_id))
     for decision in ordered:
@@ -443,7 +445,7 @@ def _path(name: str) -> Path:
     try:
         path = Path(os.path.realpath(name))
         path.exists()
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # not a possible file name
         raise UsageError(f"{printable(name[:80])}: cannot be opened; give another file") from None
     return path
 
@@ -454,9 +456,9 @@ def _parsed(text: str, name: str) -> tuple[Decision, ...]:
 
 
 def _entity(finished: Run, written: str, contested: Mapping[str, str]) -> str:
-    """Returns the id of an entity that the run shows, also where it is contested.
+    """Returns the id of an entity that the run shows, also if it is contested.
 
-    `contested` has the ids of those by the withheld ids that they are shown under.
+    `contested` has the ids of contested entities, by the withheld ids that the run shows.
     """
     try:
         entity_id = find_entity(finished, written)
@@ -474,7 +476,7 @@ def _entity(finished: Run, written: str, contested: Mapping[str, str]) -> str:
 
 
 def _check_reviewed(finished: Run, decision: Decision) -> None:
-    """Raises UsageError for a confirm or a review of what is no member, or came later."""
+    """Raises UsageError for a confirm or a review of an entity that is no member, or came later."""
     wanted = pa.array([decision.entity_a])
     in_cluster = tables.read_table(
         finished, MEMBERS, ["entity_id"], pc.field("entity_id").isin(wanted)
@@ -491,10 +493,10 @@ def _check_reviewed(finished: Run, decision: Decision) -> None:
 
 
 def _taken_back(known: tuple[Decision, ...], decision: Decision, name: str) -> tuple[Decision, ...]:
-    """Returns the decisions in force that a new one outweighs: what protects may always be said.
+    """Returns the decisions in force that a new one outweighs; protecting ones are always allowed.
 
     Raises:
-        UsageError: if one that is in force outweighs the new one.
+        UsageError: if a decision in force outweighs the new one.
     """
     clock = decision.decided_at
     before = decisions_in_force(known, None, clock).binding
@@ -507,7 +509,7 @@ def _taken_back(known: tuple[Decision, ...], decision: Decision, name: str) -> t
 
 
 def _repeats(decision: Decision, before: Decision) -> bool:
-    """Tells whether a decision is another one of its author anew, with the same reason."""
+    """Tells whether a decision repeats an earlier one of its author, with the same reason."""
     return all(
         getattr(decision, name) == getattr(before, name)
         for name in ("kind", "entities", "members", "author", "reason")
@@ -515,10 +517,10 @@ def _repeats(decision: Decision, before: Decision) -> bool:
 
 
 def _write(path: Path, before: str | None, text: str) -> None:
-    """Replaces the file whole, if nobody changed it by other means.
+    """Replaces the whole file, unless it was changed by other means.
 
     Raises:
-        BusyError: if somebody did.
+        BusyError: if it was changed.
         UsageError: if it cannot be written.
     """
     with system_errors(path, "give a file that can be written"):
@@ -529,7 +531,7 @@ def _write(path: Path, before: str | None, text: str) -> None:
 
 
 def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
-    """Says what a decision in the file `name` covers; a victim's own stands under a withheld id."""
+    """Returns what a decision in the file `name` covers; victims' identifiers by withheld ids."""
     decision, shown, withheld = recorded.decision, recorded.shown, recorded.withheld
     members = decision.members or ()
     others = shown.num_rows - len(members) if decision.kind is DecisionKind.CONFIRM else 0

@@ -1,7 +1,7 @@
-"""`ringtrace demo DIR`: runs on the bundled records, and what to look at in their reports.
+"""`ringtrace demo DIR`: runs on the bundled records and says what to look at in their reports.
 
 The first world is simulated: two companies, each of which sees six rings in pieces. The second has
-public FTC complaints. Nothing in it may be clustered, and forged numbers must be recognized.
+public FTC complaints: nothing in it may be clustered, and forged numbers must be recognized.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from transforms.arrow import row_tuples
 SIMULATED = "--seed 13 --complaints 300 --operations 6 --days 75"
 """Flags of `ringtrace simulate` that write the bundled two-company world, byte for byte.
 
-Of seeds 1 to 26, where both companies are in every cluster, the one whose largest ring is in the
-most pieces before they put their records together.
+The seed was chosen from 1 to 26: both companies are in every cluster, and the largest ring is in
+the most pieces before they join their records.
 """
 
 NAME = "ringtrace"
@@ -46,7 +46,7 @@ INPUT, FTC, WORLD = "input", "ftc", "two-companies"
 COMPANIES = ("amazon", "microsoft")
 
 RUNS = (FTC, WORLD, *COMPANIES)
-"""Folders of DIR that are runs; a company's is of its own records alone."""
+"""Folders of DIR that are runs. A company's run has only its own records."""
 
 SUFFIXES = (".csv", ".jsonl")
 
@@ -54,7 +54,7 @@ RECIPIENT = "in-cbi"
 """The authority to which the demo's last command refers the ring."""
 
 NAME_WIDTH = 36
-"""Characters of a cluster's name in the table of clusters."""
+"""Width of a cluster's name in the table of clusters, in characters."""
 
 
 add_arguments = all_of(
@@ -68,8 +68,8 @@ def run(arguments: Namespace) -> int:
     """Writes the records, runs on them and prints what was found; returns the exit status.
 
     Raises:
-        UsageError: for a DIR that cannot be written or has something else in it, and where the
-            bundled records are missing.
+        UsageError: for a DIR that cannot be written or holds anything else, and if the bundled
+            records are missing.
     """
     folder, started = arguments.folder, time.monotonic()
     records = bundled_records()
@@ -113,10 +113,10 @@ def bundled_records() -> dict[str, bytes]:
 
 
 def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool) -> None:
-    """Refuses a folder that has anything in it but what a demo wrote, and that if not `overwrite`.
+    """Checks that a folder is empty, or with `overwrite` holds only what a demo wrote.
 
     Raises:
-        UsageError: in both cases, and for a file.
+        UsageError: if not, or if it is a file.
         OSError: if it cannot be read.
     """
     if folder.is_symlink() or folder.exists():
@@ -124,9 +124,9 @@ def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool)
             raise UsageError(f"{folder}: is a file; name a folder, new or empty")
     else:
         return
-    # A run that was killed leaves its lock and its unfinished folder, which the next one removes.
+    # A killed run leaves its lock and its unfinished folder; the next run removes them.
     unfinished = tuple(f".{name}." for name in RUNS)
-    redacted = {f"{name}-redacted" for name in RUNS}  # by `ringtrace report RUN --redact`, kept
+    redacted = {f"{name}-redacted" for name in RUNS}  # of `ringtrace report RUN --redact`; kept
     rest = {
         path.name for path in folder.iterdir() if not path.name.startswith(unfinished)
     } - redacted
@@ -136,7 +136,7 @@ def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool)
         raise UsageError(f"{folder}: is itself a run; remove it, or name another folder")
     foreign = sorted(rest - {INPUT, *RUNS})
     if not foreign and INPUT not in rest:
-        foreign = sorted(rest)  # runs without the demo's records are somebody's own
+        foreign = sorted(rest)  # runs without the demo's records belong to the user
     inside = folder / INPUT
     files = {str(path.relative_to(inside)) for path in inside.rglob("*") if not path.is_dir()}
     foreign += [f"{INPUT}/{name}" for name in sorted(files - set(records))]
@@ -189,14 +189,14 @@ def ftc_summary(run: Run) -> list[str]:
 
 
 class JointCluster(NamedTuple):
-    """A cluster of the two-company run, and what each company alone sees of it.
+    """A cluster of the two-company run, and its parts that each company alone sees.
 
     Attributes:
         row: its row in clusters/.
-        parts: by company, how many members are in each cluster of that company's run, largest
+        parts: by company, the number of members in each cluster of the company's own run, largest
             first.
         core: the member with the most independent reports.
-        pair: two members that each company knows and none alone has in one cluster, if any.
+        pair: two members that both companies know but neither alone clusters together, if any.
     """
 
     row: Row
@@ -206,11 +206,11 @@ class JointCluster(NamedTuple):
 
 
 def joint_clusters(joint: Run, alone: Mapping[str, Run]) -> list[JointCluster]:
-    """Returns the clusters of two members or more, largest first, of whom every company saw one.
+    """Returns clusters of at least two members that every company reported, largest first.
 
     Args:
         joint: the run on all records.
-        alone: by company, the run on its records alone.
+        alone: by company, the run on only its records.
     """
     members: defaultdict[str, list[Json]] = defaultdict(list)
     for row in joint.table("members").sort_by("entity_id").to_pylist():
@@ -288,7 +288,7 @@ def truth_lines(run: Path, world: Path) -> list[str]:
 
 
 def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
-    """Returns the pages to open, what to see there, and the commands that refer the ring."""
+    """Returns the pages to open, their content, and the commands that refer the ring."""
     ftc, world = (folder.resolve() / name / "report" / "index.html" for name in (FTC, WORLD))
     row, typed, run = largest.row, _typed(), quote(str(folder / WORLD))
     decisions, confirmed, referral = (
@@ -328,7 +328,7 @@ def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
 
 
 def _inputs(folder: Path, files: str = "") -> dict[str, Path]:
-    """Returns the records of the two companies by option, or of those whose file is named."""
+    """Returns the companies' record files by option; `files` limits them to files of that name."""
     return {kind: folder / INPUT / WORLD / kind / files for kind in ("complaints", "calls")}
 
 
@@ -356,7 +356,7 @@ def _parts(members: Sequence[str], cluster_of: Mapping[str, str]) -> tuple[int, 
 
 
 def _pair(members: Sequence[str], views: Sequence[Mapping[str, str]]) -> tuple[str, str] | None:
-    """Returns the first two members that every view knows and none has in one cluster."""
+    """Returns the first two members that every view knows and no view clusters together."""
     known = [member for member in members if all(member in view for view in views)]
     for a, b in combinations(known, 2):
         if all(view[a] != view[b] for view in views):
@@ -395,6 +395,6 @@ def _shown(*words: str) -> str:
 
 
 def _typed() -> str:
-    """Returns how ringtrace is called here: in a checkout it is on no PATH."""
+    """Returns the command that calls ringtrace here: a checkout is not on the PATH."""
     called = sys.argv[0]
     return quote(called if Path(called).name == NAME and which(NAME) is None else NAME)

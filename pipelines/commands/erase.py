@@ -1,9 +1,9 @@
-"""`ringtrace erase --record ORG/ID`: takes records out, now and of every later run.
+"""`ringtrace erase --record ORG/ID`: takes records out of private files and of later runs.
 
-The list of what was erased, beside the keys, has keyed hashes of the records. Batch runs and
-streams leave those records out and count them. In the runs that are named, what is kept for their
-owner alone is written anew without them; their tables are as they were sealed. What has left is on
-legal hold: a record that an offer or a package cites stays, or is corrected by name.
+The erasure list, in the folder of keys, has keyed hashes of the records. Batch runs and streams
+leave these records out and count them. The private files of the named runs are rewritten without
+the records; their tables stay as sealed. A record that an offer or a package cites is on legal
+hold: it stays, unless the offer or package is named and corrected.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ from transforms.write import (
 )
 
 LONGEST_ID = 256
-"""Characters of a record's id, as in the input contract."""
+"""Longest id of a record, in characters, as in the input contract."""
 
 TAKEN_OUT = {
     NARRATIVES: ("narrative", "narratives"),
@@ -102,21 +102,20 @@ STREAMS = (
 
 
 class Record(NamedTuple):
-    """A record as it is named: the organisation's slug, and the id of a complaint or a call."""
+    """The name of a record: the organisation's slug, and the id of a complaint or a call."""
 
     org: str
     record_id: str
 
     def names(self) -> list[str]:
-        """Returns its record keys, as of either kind."""
+        """Returns its record key as a complaint, and its record key as a call."""
         return [record_key(kind, *self) for kind in RecordKind]
 
 
 class Named(NamedTuple):
     """The rows of a run that are about the records; `searched` is false for a snapshot.
 
-    `ids` is what they are asked for by, `names` are their record keys, `entities` the bare ids that
-    they show.
+    `ids` are the records' ids, `names` their record keys, `entities` the bare ids that they name.
     """
 
     run: Run
@@ -164,8 +163,8 @@ def run(arguments: Namespace) -> int:
 
     Raises:
         RunError: if a run is no finished run.
-        UsageError: for a record that no run has, or that is on legal hold, a list or a secret that
-            cannot be used, or private files that cannot be opened.
+        UsageError: for a record that no run has or that is on legal hold, and for a list, a secret
+            or private files that cannot be used.
         LedgerError: if the ledger was changed.
     """
     records = [_record(text) for text in dict.fromkeys(arguments.record)]
@@ -233,7 +232,7 @@ def _named(run: Run, records: Iterable[Record]) -> Named:
         complaints = _rows(run, COMPLAINTS, "complaint_id", pc.field("complaint_id").isin(ids))
         of_either = pc.field("call_id").isin(ids) | pc.field("complaint_id").isin(ids)
         calls = _rows(run, CALLS, "call_id", of_either)
-    except FileNotFoundError:  # a stream's snapshot has clusters alone
+    except FileNotFoundError:  # a stream's snapshot has only clusters
         return Named(run, False, ids, frozenset(), frozenset(), {})
     names = {record_key(RecordKind.COMPLAINT, *row[:2]) for row in complaints} & asked
     of_calls = {
@@ -279,10 +278,10 @@ def _check_found(
 
 
 def _holds(named: list[Named], arguments: Namespace) -> list[Outstanding]:
-    """Returns what was issued, cites the records and is to be corrected.
+    """Returns the offers and packages that cite the records and are to be corrected.
 
     Raises:
-        UsageError: if something holds a record and is not named.
+        UsageError: if one of them cites a record but is not named.
     """
     entries = ledger.read_ledger(arguments.ledger)
     issued = [entry for entry in entries if entry.kind in ledger.ISSUED]
@@ -309,7 +308,7 @@ def _holds(named: list[Named], arguments: Namespace) -> list[Outstanding]:
 
 
 def _calls_of(record: Record, named: Iterable[Named]) -> Iterator[str]:
-    """Yields the keys of the calls that runs show to be of a complaint."""
+    """Yields the keys of a complaint's calls, as the runs link them."""
     asked = set(record.names())
     for in_run in named:
         if asked & in_run.names:
@@ -319,7 +318,7 @@ def _calls_of(record: Record, named: Iterable[Named]) -> Iterator[str]:
 def _add_to_list(
     key: RegisterKey, names: list[list[str]], arguments: Namespace, now: datetime
 ) -> int:
-    """Adds a line for each record that is not in the list; returns how many."""
+    """Adds a line for each record that is not in the list; returns the number of lines added."""
     path = Path(os.path.realpath(key_store.erased_path()))
     about = {
         "at": signed_files.utc_text(now),
@@ -340,7 +339,7 @@ def _add_to_list(
 
 
 def _rewrite(in_run: Named, known: ErasureList) -> Iterator[str]:
-    """Writes the private files of a run anew; yields a line on that, and on what still has it."""
+    """Rewrites a run's private files; yields a line on that, and on tables with the records."""
     run, taken = in_run.run, dict.fromkeys(TAKEN_OUT, 0)
     root = private_root(run.folder, run.manifest)
     anew: dict[str, tuple[bytes, int]] = {}
@@ -388,9 +387,9 @@ def _without(rows: pa.Table, table: Table, in_run: Named, known: ErasureList) ->
 
 
 def _rest_on_erased(contested: pa.Table, in_run: Named, known: ErasureList) -> pa.Array:
-    """Returns the withheld ids of what erased records alone name, of CONTESTED rows.
+    """Returns the withheld ids of CONTESTED rows that only erased records name.
 
-    Where others name it too, it stays contested: it may be the number of one of them.
+    An identifier that other records name stays contested: it may be the number of their reporter.
     """
     ids = pc.unique(contested["entity_id"])
     columns = ["entity_id", "record_kind", "source_org", "record_id"]
@@ -411,7 +410,7 @@ def _rest_on_erased(contested: pa.Table, in_run: Named, known: ErasureList) -> p
 
 
 def _read_private(path: str, table: Table) -> pa.Table:
-    """Reads a private file; columns that it was written without are null."""
+    """Reads a private file; missing columns are null."""
     try:
         with usage_errors(PrivateFileError), open_bytes(path) as file:
             opened = open_private(file, path, table, key_store.private_key())
@@ -434,12 +433,12 @@ def _private_content(rows: pa.Table, table: Table) -> bytes:
 
 
 def _replace_private(root: Path, run: Run, anew: dict[str, tuple[bytes, int]]) -> None:
-    """Puts a private folder in place of that of a run, with some files anew and a new manifest.
+    """Replaces the private folder of a run by one with some new files and a new manifest.
 
-    The run's own manifest keeps its bytes. A kill leaves the old folder, here or aside.
+    The run's own manifest keeps its bytes. A kill leaves the old folder, in its place or aside.
 
     Raises:
-        FailedError: if it cannot be written; the folder is as it was.
+        FailedError: if it cannot be written; the folder is unchanged.
     """
     staging = Path(staging_folder(str(root / PRIVATE_FOLDER), str(os.getpid())))
     before = {file["name"]: file for file in _private_lines(root, run)}
@@ -468,7 +467,7 @@ def _replace_private(root: Path, run: Run, anew: dict[str, tuple[bytes, int]]) -
 
 
 def _recover_private(root: Path) -> None:
-    """Puts a private folder back that a killed `erase` left aside, and clears the rest away."""
+    """Puts back a private folder that a killed `erase` left aside, and removes the rest."""
     for left in root.glob(f".{PRIVATE_FOLDER}.staging-*"):
         replaced = left / f"{PRIVATE_FOLDER}{REPLACED_SUFFIX}"
         if replaced.exists() and not (root / PRIVATE_FOLDER).exists():
@@ -477,7 +476,7 @@ def _recover_private(root: Path) -> None:
 
 
 def _private_lines(root: Path, run: Run) -> list[OutputFile]:
-    """Returns the lines on the private files of a run; made here for one that had none."""
+    """Returns the private manifest's lines on a run's files; makes them if it has none."""
     if known := read_private_manifest(str(root)):
         return known["files"]
     lines = []

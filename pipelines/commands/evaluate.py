@@ -1,6 +1,6 @@
 """`ringtrace evaluate RUN TRUTH_CSV`: scores the clusters of a run against known answers.
 
-Long, since every score and its line in the two tables that are printed stand side by side.
+The file is long because each score stands beside its line in the two printed tables.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from transforms.graph import (
 )
 
 MOST_ROWS_BYTES = 128 * 1024 * 1024
-"""Of a file of known answers: those of a simulated world of a million complaints have 45 MB."""
+"""Largest file of known answers, in bytes: a simulated world of a million complaints has 45 MB."""
 
 MEMBER_COLUMNS = ("entity_id", "cluster_id", "tier", "review", "robustness", "near_miss_of")
 
@@ -64,9 +64,9 @@ SPLINK_NAME = "Splink itself"
 
 @dataclass(frozen=True)
 class HarmLists:
-    """Identifiers that do harm where clusters hold them or they leave; None where none are given.
+    """Identifiers that do harm if clusters hold them or they leave; None if no file is given.
 
-    `near_misses` are what a mistyped digit makes of true identifiers.
+    `near_misses` are true identifiers with a mistyped digit.
     """
 
     known: KnownLegitimate
@@ -75,7 +75,7 @@ class HarmLists:
     near_misses: list[str] | None = None
 
     def count(self, members: pa.Table) -> Harm:
-        """Counts the harmful identifiers among `members`, alone in a cluster or not."""
+        """Counts the harmful identifiers among `members`, also in clusters of one."""
         bare = without_epochs(members["entity_id"].combine_chunks())
         unreviewed = members.num_rows
         if "review" in members.column_names:
@@ -88,7 +88,7 @@ class HarmLists:
         return Harm(known, victims, innocents, near_misses, unreviewed)
 
     def among(self, entity_ids: pa.ChunkedArray) -> set[str]:
-        """Returns those of `entity_ids` that do harm."""
+        """Returns the harmful ids among `entity_ids`."""
         ids = entity_ids.combine_chunks()
         bare = without_epochs(ids)
         listed = [*(self.victims or ()), *(self.innocents or ()), *(self.near_misses or ())]
@@ -100,9 +100,9 @@ class HarmLists:
 
 @dataclass(frozen=True)
 class Harm:
-    """Harmful identifiers among members; None where no file names them.
+    """Numbers of harmful identifiers among members; None if no file names them.
 
-    `unreviewed` are those that no analyst has reviewed; None for a run without reviews.
+    `unreviewed` counts members that no analyst has reviewed; None for a run without reviews.
     """
 
     known_legitimate: int
@@ -112,7 +112,7 @@ class Harm:
     unreviewed: int | None
 
     def lines(self, names: Mapping[str, str], indent: str = "") -> Iterator[tuple[str, str]]:
-        """Yields a line for each kind of harm that is known, as `names` calls it."""
+        """Yields a line for each known kind of harm, with its name from `names`."""
         for kind, name in names.items():
             if (count := getattr(self, kind)) is not None:
                 yield f"{indent}harm: {name}", f"{count}"
@@ -120,11 +120,11 @@ class Harm:
 
 @dataclass(frozen=True)
 class AttackerHarm:
-    """The aims of one kind of attacker that came about, of those `tried`.
+    """How often one kind of attacker reached its aims, out of `tried`.
 
-    `cluster`: named in one of two or more, gone from all, or welded into one. `core`: named as
-    core, core no more, or welded core members; `reviewed`: of those named or welded, what is free
-    to leave.
+    `cluster`: the target is in a cluster of two or more, gone from all clusters, or joined to
+    another cluster. `core`: the target is a core member, core no more, or a joined core member.
+    `reviewed`: a target that is named or joined may leave.
     """
 
     tried: int
@@ -135,14 +135,14 @@ class AttackerHarm:
 
 @dataclass(frozen=True)
 class Tiers:
-    """The scores and harms of what one may rely on, and of what may leave in a package.
+    """The scores and harms of core members, and of members that may leave in a package.
 
     Attributes:
-        core: core members.
+        core: score of the core members.
         core_harm: harmful identifiers among them.
-        reviewed: core members that an analyst has reviewed: what referrals, requests, STIX, MISP
-            and an exchange of many may hold.
-        reviewed_harm: harmful identifiers among those.
+        reviewed: score of the core members that an analyst has reviewed. Only these may be in
+            referrals, requests, STIX, MISP and an exchange of many.
+        reviewed_harm: harmful identifiers among the reviewed core members.
         costs: the recall that each rule costs.
     """
 
@@ -158,18 +158,18 @@ class Evaluation:
     """The scores of a run.
 
     Attributes:
-        agreement: of its clusters with the operations.
-        intervals: of the F1 scores.
-        clusters: how many the run has.
-        operations: how many the truth has.
+        agreement: agreement of the run's clusters with the operations.
+        intervals: confidence intervals of the F1 scores.
+        clusters: number of clusters of the run.
+        operations: number of operations of the truth.
         missing: identifiers of the truth in no cluster, each counted as a cluster of its own.
         unjudged: members that the truth does not know, left out of the scores.
-        harm: harmful members; of innocents and mistyped identifiers those that share a cluster.
-        tiers: the scores by tier; None for a run without tiers.
-        baselines: the agreement of simpler methods, by name, where asked for.
-        survival: how many cluster ids survived since an earlier run, where asked for.
-        hubs: how well hubs were flagged, where asked for.
-        attackers: the harm by attacker, where asked for.
+        harm: harmful members; innocent and mistyped identifiers count only in shared clusters.
+        tiers: scores by tier; None for a run without tiers.
+        baselines: agreement of simpler methods, by name, if asked for.
+        survival: number of cluster ids that survived since an earlier run, if asked for.
+        hubs: how well hubs were flagged, if asked for.
+        attackers: harm by attacker, if asked for.
     """
 
     agreement: Agreement
@@ -264,7 +264,7 @@ def evaluate(members: pa.Table, truth: dict[str, str], lists: HarmLists) -> Eval
     """Scores clusters against the truth.
 
     Args:
-        members: entity_id and cluster_id of the run, with its other `MEMBER_COLUMNS` if it has
+        members: entity_id and cluster_id of the run; also the other `MEMBER_COLUMNS` if it has
             tiers.
         truth: operation by entity id.
         lists: identifiers that do harm in clusters.
@@ -275,7 +275,7 @@ def evaluate(members: pa.Table, truth: dict[str, str], lists: HarmLists) -> Eval
     entity_ids = pa.array(truth, TEXT)
     place = pc.index_in(entity_ids, value_set=members["entity_id"].combine_chunks())
     clusters = pc.take(members["cluster_id"].combine_chunks().dictionary_encode().indices, place)
-    # Labels below 0 are nobody's cluster: one for each identifier that the run does not hold.
+    # Each identifier that the run does not have gets a label of its own, below 0.
     alone = pa.array(-1 - np.arange(len(truth), dtype=np.int64))
     predicted = pc.coalesce(clusters.cast(pa.int64()), alone)
     operations = pa.array(truth.values(), TEXT).dictionary_encode()
@@ -293,7 +293,7 @@ def evaluate(members: pa.Table, truth: dict[str, str], lists: HarmLists) -> Eval
 
 
 def harm_by_attacker(members: pa.Table, path: Path) -> dict[str, AttackerHarm]:
-    """Counts the aims that came about, by attacker; raises UsageError for an unfit file."""
+    """Counts the aims that each attacker reached; raises UsageError for an unfit file."""
     rows = {without_epoch(row["entity_id"]): row for row in members.to_pylist()}
     cluster = {entity_id: row["cluster_id"] for entity_id, row in rows.items()}
     core = {entity_id for entity_id, row in rows.items() if row["tier"] == Tier.CORE}
@@ -322,13 +322,13 @@ def harm_by_attacker(members: pa.Table, path: Path) -> dict[str, AttackerHarm]:
 def compare_baselines(
     run: RunFolder, truth: Mapping[str, str], *, splink: bool = False
 ) -> dict[str, Agreement]:
-    """Scores the baselines against the truth, over every hard link of what may be clustered.
+    """Scores the baselines against the truth, over all hard links that may be clustered.
 
     An identifier that the run did not find counts as a cluster of its own, as for the run itself.
-    With `splink` its own clustering is among them.
+    With `splink`, Splink's clustering is among the baselines.
 
     Raises:
-        UsageError: where that is asked for and not installed.
+        UsageError: if Splink is asked for and not installed.
     """
     entities = tables.read_table(run, ENTITIES, ["entity_id", "status", "facts"])
     kept = pc.or_(pc.equal(entities["status"], str(Status.INFRASTRUCTURE)), _are_hubs(entities))
@@ -360,10 +360,10 @@ def splink_clusters(
 ) -> np.ndarray:
     """Returns each node's label by Splink's cluster_pairwise_predictions_at_threshold, on DuckDB.
 
-    `a` and `b` are the ends of links, below `nodes`; those of at least `threshold` count.
+    `a` and `b` are the ends of links, below `nodes`; links of at least `threshold` count.
 
     Raises:
-        UsageError: where the packages are missing.
+        UsageError: if the packages are missing.
     """
     try:
         import duckdb
@@ -404,12 +404,12 @@ def read_truth(path: Path) -> dict[str, str]:
 
 
 def read_ids(path: Path | None) -> list[str] | None:
-    """Reads the entity ids of a CSV file, if one is given; raises UsageError if it cannot."""
+    """Reads the entity ids of a CSV file; None without a file. Raises UsageError if it cannot."""
     return [row["entity_id"] for row in _rows(path)] if path else None
 
 
 def _opened(folder: Path) -> RunFolder:
-    """Opens a run; of a folder without a manifest the tables are enough, and nothing vouches."""
+    """Opens a run. A folder of tables without a manifest is enough, but is not verified."""
     try:
         return open_run(folder)
     except RunError:
@@ -419,7 +419,7 @@ def _opened(folder: Path) -> RunFolder:
 def read_members(run: RunFolder) -> pa.Table:
     """Reads `MEMBER_COLUMNS` of the members of a run; raises UsageError if it cannot.
 
-    A run that was made before there were tiers has nulls there. A mailbox that one reporter alone
+    A run made before there were tiers has nulls in their columns. A mailbox that only one reporter
     names has its own id here, if the run still has its private/.
     """
     folder = Path(run)
@@ -435,10 +435,10 @@ def read_members(run: RunFolder) -> pa.Table:
 
 
 def _own_ids(run: RunFolder, shown: pa.Array) -> pa.Array:
-    """Returns ids, those of mailboxes that are withheld as nobody but one names them by value."""
+    """Returns ids, with the real id of each mailbox withheld for having only one reporter."""
     try:
         own = lone_mailboxes(run if isinstance(run, Run) else Run.open(run))
-    except RunError:  # its tables are enough for the rest
+    except RunError:  # its tables are enough for the other scores
         return shown
     return (
         pa.array([own.get(entity_id, entity_id) for entity_id in shown.to_pylist()], TEXT)
@@ -448,7 +448,7 @@ def _own_ids(run: RunFolder, shown: pa.Array) -> pa.Array:
 
 
 def evaluation_json(result: Evaluation) -> Json:
-    """Returns the whole evaluation, fit for JSON; what was not asked for is left out."""
+    """Returns the evaluation, fit for JSON, without parts that were not asked for."""
     optional = ("baselines", "survival", "hubs", "attackers")
     whole: Json = {}
     for name, value in asdict(result).items():
@@ -468,7 +468,7 @@ def evaluation_json(result: Evaluation) -> Json:
 
 
 def evaluation_lines(result: Evaluation) -> list[tuple[str, str]]:
-    """Returns what is printed: a name and a value a line."""
+    """Returns the lines to print: a name and a value each."""
     agreement, intervals = result.agreement, result.intervals
     scores = {"B-cubed": agreement.bcubed, "pairwise": agreement.pairwise}
     bounds = {"B-cubed": intervals.bcubed, "pairwise": intervals.pairwise}
@@ -531,7 +531,7 @@ def evaluation_lines(result: Evaluation) -> list[tuple[str, str]]:
 
 
 def print_lines(lines: Sequence[tuple[str, str]]) -> None:
-    """Prints the lines: in two columns on a terminal, tab-separated elsewhere."""
+    """Prints the lines in two columns on a terminal, tab-separated elsewhere."""
     width = max(len(name) for name, _ in lines)
     on_terminal = sys.stdout.isatty()
     for name, value in lines:
@@ -582,7 +582,7 @@ def _score_tiers(members: pa.Table, truth: Mapping[str, str], lists: HarmLists) 
 
 
 def _are_hubs(entities: pa.Table) -> pa.ChunkedArray:
-    """Masks what clustering found to be a hub, of which no baseline knows."""
+    """Returns a mask of the entities that clustering found to be hubs; no baseline knows them."""
     suppressed = pc.equal(entities["status"], str(Status.SUPPRESSED))
     return pc.and_(suppressed, have_facts(entities["facts"], ["hub", "ubiquitous"]))
 

@@ -25,7 +25,7 @@ def run(arguments: Namespace) -> int:
 
     Raises:
         RunError: if RUN is no finished run.
-        UsageError: if it holds no such entity.
+        UsageError: if it has no such entity.
     """
     finished = open_run(arguments.run)
     with usage_errors(NotNamedError, before=f"{arguments.run}: "):

@@ -55,12 +55,12 @@ add_arguments = all_of(
 
 
 def run(arguments: Namespace) -> int:
-    """Writes the file and says how many members are in it; returns the exit status 0.
+    """Writes the file and prints how many members it has; returns the exit status 0.
 
     Raises:
         RunError: if RUN is no finished run.
-        UsageError: if it has no such cluster, or none of its members may leave; if the file exists
-            or cannot be written; if it would name what the run withheld.
+        UsageError: if it has no such cluster, or none of its members may leave. Also if the file
+            exists, cannot be written, or would name a value that the run withheld.
     """
     if arguments.cluster is None and not arguments.all:
         raise UsageError("no clusters are named: give --cluster ID, or --all")
@@ -115,7 +115,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _check_may_travel(finished: Run, offers: Sequence[Any], form: ExportFormat) -> None:
-    """Refuses to give others what an offer in a joint run says may go no further."""
+    """Raises UsageError if an offer in a joint run forbids giving its content to others."""
     for offer in offers:
         if strictest_tlp(["green", offer["tlp"]]) != "green":
             raise UsageError(

@@ -33,13 +33,13 @@ from transforms.custody import (
 from transforms.decisions import cohens_kappa, judged_by_two
 
 REJECTED_SHARE = 0.01
-"""Share of rows refused above which a source has likely changed its format."""
+"""Share of rejected rows above which a source has likely changed its format."""
 
 DAMAGES = (Code.TRUNCATED_FILE, Code.UNREADABLE_FILE, Code.OVER_LIMIT)
-"""Codes of rejects that stand for the rest of a file, or all of it."""
+"""Codes of rejects that stand for the rest of a file, or the whole file."""
 
 MOST_ENTRIES = 20
-"""Entries of a kind that have a line each."""
+"""Largest number of entries of a kind that get a line each."""
 
 FALLEN_TO = 0.5
 """Share of the previous run's rows below which a delivery is likely missing."""
@@ -72,10 +72,10 @@ add_arguments = all_of(
 
 
 def run(arguments: Namespace) -> int:
-    """Prints what is wrong with a run, a line each; returns 0 if nothing is, else 1.
+    """Prints a line for each problem of a run; returns 0 if there is none, else 1.
 
-    Skipped entries below the inputs, and identifiers that replaced versions of records named, have
-    a line and are not wrong. Who signed the run, if anybody, is said on stderr.
+    Two kinds of lines are no problems: entries skipped below the inputs, and identifiers in
+    replaced versions of records. The signer of the run, if any, is printed on stderr.
     """
     before = Run.open(arguments.previous, known_keys).manifest if arguments.previous else None
     finished = open_run(arguments.run)
@@ -114,13 +114,13 @@ def find_problems(
     rejected_share: float = REJECTED_SHARE,
     fallen_to: float = FALLEN_TO,
 ) -> Iterator[str]:
-    """Yields what a person should look at in a run.
+    """Yields the problems of a run that a person should look at.
 
     Args:
-        manifest: of the run.
-        before: of the run that it follows.
-        rejected_share: share of rows refused that is still well.
-        fallen_to: share of the rows of `before` that is still well.
+        manifest: the run's manifest.
+        before: the manifest of the previous run.
+        rejected_share: largest acceptable share of rejected rows.
+        fallen_to: smallest acceptable share of the rows of `before`.
     """
     if not any(count["read"] for count in manifest["counts"].values()):
         yield "empty: no row was read; did the delivery come?"
@@ -140,7 +140,7 @@ def find_problems(
 
 
 def _input_problems(manifest: Row) -> Iterator[str]:
-    """Yields the inputs that were not read, wholly or in part, or in vain."""
+    """Yields the inputs that were read in part, not at all, or without result."""
     entries = manifest.get("entries") or {"unreadable": 0, "listed": []}
     shown = [entry for entry in entries["listed"] if entry["status"] == EntryStatus.UNREADABLE]
     for entry in shown[:MOST_ENTRIES]:
@@ -159,7 +159,7 @@ def _input_problems(manifest: Row) -> Iterator[str]:
 
 
 def find_changed_files(run: Run) -> Iterator[str]:
-    """Yields the files that are not what the run wrote, by every digest there is."""
+    """Yields the files that changed since the run wrote them, by all their digests."""
     manifest = run.manifest
     listed = [file for file in manifest["outputs"] if not file["name"].startswith("private/")]
     changed = [*find_altered(run.folder, listed), *find_added(run.folder, manifest)]
@@ -172,13 +172,13 @@ def find_changed_files(run: Run) -> Iterator[str]:
 
 
 def find_private_problems(run: Run) -> Iterator[str]:
-    """Yields files that were held back, and private ones that are gone, changed, or others read."""
+    """Yields held-back files, and private files that are gone, changed, or readable by others."""
     folder, manifest = run.folder, run.manifest
     root = private_root(folder, manifest)
     for name in _withheld_files(root, manifest):
         yield f"held: {ascii(name)[1:-1]} names what the run withheld; see docs/operations.md"
     if "://" in root:
-        return  # an object store has its own rules of who may read
+        return  # an object store has its own access rules
     try:
         check_private(folder, manifest)
     except (AlteredRunError, PrivateFileError) as error:
@@ -192,7 +192,7 @@ def find_private_problems(run: Run) -> Iterator[str]:
 
 
 def _withheld_files(folder: str, manifest: Row) -> list[str]:
-    """Returns the files that were not given out, by the run or by a later command on it."""
+    """Returns the files that the run, or a later command on it, held back."""
     listed = {str(file["name"]) for file in manifest.get("private", ())}
     paths = Path(folder, HELD_FOLDER).rglob("*") if "://" not in folder else ()
     there = {str(path.relative_to(folder)) for path in paths if path.is_file()}
@@ -204,7 +204,7 @@ def _keeps_register(manifest: Row) -> bool:
 
 
 def _agreement(arguments: Namespace) -> Iterator[str]:
-    """Yields how often two people agreed who judged the same evidence, and where they did not."""
+    """Yields how far two people who judged the same evidence agreed, and each disagreement."""
     from pipelines.people import read_people
     from pipelines.user_files import read_decisions
 
@@ -235,7 +235,7 @@ def _void_offers(finished: Run, now: datetime) -> Iterator[str]:
 
 
 def _confirmed_and_gone(finished: Run) -> Iterator[str]:
-    """Yields how many confirmed identifiers no analyst took out, and yet are."""
+    """Yields the number of confirmed identifiers that are suppressed without an analyst's word."""
     if files_of(finished.manifest, DECISIONS):
         from pipelines.commands import correct  # with Arrow
 
@@ -248,7 +248,7 @@ def _confirmed_and_gone(finished: Run) -> Iterator[str]:
 
 
 def _corrections_due(finished: Run, arguments: Namespace) -> Iterator[str]:
-    """Yields what was issued and names an identifier that was withdrawn since."""
+    """Yields offers and packages that name an identifier withdrawn since."""
     from pipelines.commands import correct  # with Arrow
 
     if finished.manifest["options"].get("trial"):

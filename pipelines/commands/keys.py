@@ -59,10 +59,10 @@ NEW_KEY = (
 )
 
 LIST = (OWN_SLUG, NEW_FOLDER, flag("--now", "TIME", "when it is issued (default: now)"))
-"""Flags of a new key, and of a list of keys that is written."""
+"""Flags of a new key, and of a new list of keys."""
 
 TIMES = ("not_before", "not_after", "revoked_since")
-"""Fields of a listed key and of a note that are times."""
+"""Fields of a listed key and of a key's note that are times."""
 
 
 @subcommand(
@@ -75,7 +75,7 @@ TIMES = ("not_before", "not_after", "revoked_since")
     *NEW_KEY,
 )
 def make_key(arguments: Namespace) -> int:
-    """Makes the own key pair, or the key of private files; returns the exit status 0."""
+    """Makes the own key pair, or the key that encrypts private files; returns the exit status 0."""
     if arguments.private:
         if arguments.agent is not None or arguments.valid_days is not None:
             raise UsageError("--private: leave --agent and --valid-days out, which are of a pair")
@@ -106,7 +106,7 @@ def make_key(arguments: Namespace) -> int:
 
 
 def _agent_key(name: str) -> Ed25519PublicKey:
-    """Returns the one Ed25519 key of the agent whose comment or fingerprint is `name`.
+    """Returns the agent's Ed25519 key with comment or fingerprint `name`.
 
     Raises:
         UsageError: if there is none, or more than one.
@@ -143,7 +143,7 @@ def show_keys(_arguments: Namespace) -> int:
 
 
 def _described(org: str | None, key: Ed25519PublicKey) -> str:
-    """Returns a key's fingerprint, its organisation, and its times where it has any."""
+    """Returns a key's fingerprint, its organisation, and its times if it has any."""
     signer = signing.key_id(key)
     valid = key_store.validity(org, signer)
     times = [
@@ -191,7 +191,7 @@ def export_key(arguments: Namespace) -> int:
     flag("--not-after", "TIME", "it may sign until then"),
 )
 def trust_key(arguments: Namespace) -> int:
-    """Trusts a partner's key whose fingerprint is the one given; returns the exit status 0."""
+    """Trusts a partner's key if its fingerprint is as given; returns the exit status 0."""
     org, file = arguments.org, arguments.file
     if accepted_offers.hub_file(f"{key_store.org_slug(org)}.pem").is_file():
         raise UsageError(
@@ -226,16 +226,16 @@ def trust_key(arguments: Namespace) -> int:
     LEDGER_FLAG,
 )
 def distrust_keys(arguments: Namespace) -> int:
-    """Trusts one or all keys of a partner no longer; returns the exit status 0.
+    """Stops trusting one or all keys of a partner; returns the exit status 0.
 
-    Lists what is void with it, and what to do about each.
+    Lists the joins that become void, and what to do about each.
 
     Raises:
         UsageError: for a key that is not trusted, or a file that cannot be read.
-        LedgerError: if the ledger was changed; the key is trusted no longer all the same.
+        LedgerError: if the ledger was changed; the key is no longer trusted all the same.
     """
     since = arguments.since
-    with suppress(LedgerError):  # a ledger that was changed must not keep a key trusted
+    with suppress(LedgerError):  # a changed ledger must not keep a key trusted
         ledger.read_ledger(arguments.ledger)
     decisions = [(path, read_decisions(path)) for path in arguments.decisions]
     for key_id in key_store.distrust(arguments.org, arguments.fingerprint, since):
@@ -247,7 +247,7 @@ def distrust_keys(arguments: Namespace) -> int:
 def _void_with(
     org: str, entries: Sequence[Entry], decisions: Sequence[tuple[str, Sequence[Decision]]]
 ) -> Iterator[str]:
-    """Yields a line of each join of an organisation's offers that is void, and what rests on it.
+    """Yields a line for each void join with an organisation's offers, and what rests on it.
 
     `decisions` are by the path of their file.
     """
@@ -286,7 +286,7 @@ def _void_with(
     switch("--remove", "take the passphrase off"),
 )
 def protect_key(arguments: Namespace) -> int:
-    """Encrypts the own private key, or takes the passphrase off; returns the exit status 0."""
+    """Encrypts the own private key, or removes its passphrase; returns the exit status 0."""
     if arguments.remove and arguments.keyring:
         raise UsageError("--remove: leave --keyring out; the key has no passphrase then")
     path = key_store.own_path()
@@ -317,9 +317,9 @@ def protect_key(arguments: Namespace) -> int:
     *LIST,
 )
 def rotate_key(arguments: Namespace) -> int:
-    """Makes the next key pair, and announces it by the present one; returns the exit status 0.
+    """Makes the next key pair, announced by the present key; returns the exit status 0.
 
-    The present key stays valid for some days: letters that it signed may be under way.
+    The present key stays valid for some days, for letters that are under way.
     """
     folder = free_folder(arguments.output)
     sender = key_store.org_slug(arguments.sender)
@@ -352,7 +352,7 @@ def rotate_key(arguments: Namespace) -> int:
 
 
 def _end_key(key: Ed25519PublicKey, ending: KeyNote) -> None:
-    """Keeps an own public key that signs no more, with when it ended, which is never put off."""
+    """Keeps an own public key that no longer signs, with its end, which is never postponed."""
     signer = signing.key_id(key)
     note = key_store.read_note(None, signer)
     key_store.write_note(None, signer, _tightened(note, ending))
@@ -361,7 +361,7 @@ def _end_key(key: Ed25519PublicKey, ending: KeyNote) -> None:
 
 
 def _tightened(note: KeyNote, ending: KeyNote) -> KeyNote:
-    """Returns the times in which both allow a key to sign."""
+    """Returns a note with the times in which both notes allow a key to sign."""
     times = {
         name: choose(filter(None, (getattr(note, name), getattr(ending, name))), default=None)
         for name, choose in (("not_before", max), ("not_after", min), ("revoked_since", min))
@@ -395,7 +395,7 @@ def _write_list(
     *LIST,
 )
 def revoke_key(arguments: Namespace) -> int:
-    """Revokes an own key, and tells partners by a signed list; returns the exit status 0."""
+    """Revokes an own key, and writes a signed list for partners; returns the exit status 0."""
     folder = free_folder(arguments.output)
     sender = key_store.org_slug(arguments.sender)
     named = arguments.fingerprint
@@ -409,7 +409,7 @@ def revoke_key(arguments: Namespace) -> int:
     written = _write_list(folder, sender, now, key, [public])
     say(f"revoked  {_described(None, public)}")
     if signing.key_id(key.public_key()) == named:
-        # This list is the last thing that it signs.
+        # This list is the last thing that the revoked key signs.
         path.rename(key_store.home() / key_store.OWN / f"{named}.revoked")
         say(
             "it was your present key: run ringtrace keys make, and let partners trust the new one "
@@ -428,7 +428,7 @@ def revoke_key(arguments: Namespace) -> int:
 def import_keys(arguments: Namespace) -> int:
     """Takes a partner's signed list of keys; returns the exit status 0.
 
-    A list takes away from what a key may do, and adds keys; it gives none more than it had.
+    A list can restrict keys and add new ones. It cannot extend what a known key may do.
 
     Raises:
         UsageError: for a list that no valid key of the partner signed, or that is damaged.
@@ -476,7 +476,7 @@ _add_words = subcommands(
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the words behind `ringtrace keys`."""
+    """Declares the subcommands of `ringtrace keys`."""
     parser.description = (
         "Keys are kept in $RINGTRACE_HOME, or else in the user's configuration folder. "
         "Without a word it does the same as show."

@@ -1,6 +1,6 @@
-"""`ringtrace map FILE`: guesses how a company's own export is read, and shows its first rows so.
+"""`ringtrace map FILE`: guesses how to read a company's own export, and shows its first rows.
 
-The guess is a TOML file that a person can correct, and that `--map` of a run takes.
+The guess is a TOML file that a person can correct; `--map` of a run takes it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from schemas.enums import Direction, RecordKind, Role
 from schemas.mapping import IGNORE, MapError, RecordMap, parse_map, write_map
 
 _LONGEST = 60
-"""Characters of a value that are shown."""
+"""Longest value shown, in characters."""
 
 _WITHHELD = "(withheld)"
 
@@ -65,7 +65,7 @@ def run(arguments: Namespace) -> int:
         raise UsageError(f"{source}: is a folder; give one of the files in it")
     if source.exists() and not source.is_file():
         raise UsageError(f"{source}: is not an ordinary file; give a file with records")
-    # Reading loads Arrow and Beam, which wrong usage must not wait for.
+    # Reading loads Arrow and Beam; an error of usage must come before that.
     from transforms.read import InputError, guess_map, known_format, preview, sample_file
 
     org, zone = arguments.source_org, arguments.timezone
@@ -114,7 +114,7 @@ def _reading_lines(by: RecordMap) -> Iterator[str]:
 
 
 def _row_lines(rows: list[tuple[Json | None, str]]) -> Iterator[str]:
-    """Yields the first rows as they are read, what is the victim's withheld."""
+    """Yields the first rows as they are read, without the victim's identifiers."""
     for number, (row, problem) in enumerate(rows, 1):
         if row is None:
             yield f"row {number}: rejected: {problem}"

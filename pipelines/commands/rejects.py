@@ -1,7 +1,7 @@
 """`ringtrace rejects RUN --output DIR`: exports the rejected rows, to correct and read again.
 
-`DIR/complaints` and `DIR/calls` have one file for each source, in the format it was read in;
-`DIR/why.csv` names the place of every row and what is wrong with it.
+`DIR/complaints` and `DIR/calls` have one file for each source, in its own format. `DIR/why.csv`
+says where each row is and what is wrong with it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from transforms.decode import MASK, without_formula
 from transforms.read import ADAPTERS_BY_NAME, Layout, decode_raw, join_cells
 
 WHY = ("file", "line", "source", "position", "code", "field", "message")
-"""Columns of why.csv; `file` and `line` are empty for a row whose text was not kept whole."""
+"""Columns of why.csv; `file` and `line` are empty for a row that was not kept whole."""
 
 BATCH_ROWS = 8_192
 
@@ -52,7 +52,7 @@ add_arguments = all_of(
 
 
 def run(arguments: Namespace) -> int:
-    """Exports the rejects of a run, whole where its private files are here; returns 0.
+    """Exports the rejects of a run, whole if its private files are here; returns 0.
 
     Raises:
         RunError: if RUN is no finished run.
@@ -75,7 +75,7 @@ def run(arguments: Namespace) -> int:
         ):
             kept = write_rejects(_rows(rejects), out)
     except BaseException:
-        shutil.rmtree(out, ignore_errors=True)  # half of it would look like all
+        shutil.rmtree(out, ignore_errors=True)  # a partial export would look complete
         raise
     say(
         f"{out}: {kept} of {every} rejected rows can be corrected here; "
@@ -88,10 +88,10 @@ def run(arguments: Namespace) -> int:
 
 
 def write_rejects(rows: Iterable[Row], out: Path) -> int:
-    """Writes REJECT rows below `out`; returns how many of them are in a file.
+    """Writes REJECT rows below `out`; returns the number of rows in its files, without why.csv.
 
-    Rows come in the order of the table. Those of one source wait in files of their own, and not in
-    memory, until all of them are known.
+    Rows come in the order of the table. The rows of a source wait in temporary files, not in
+    memory, until all are known.
     """
     out.mkdir(parents=True, exist_ok=True)
     taken: set[str] = set()
@@ -112,9 +112,9 @@ class Writer(Protocol):
 
 
 class _Waiting:
-    """The rows of one file to be written, aside on the disk: those of a broken quote come last.
+    """The rows of one future file, in temporary files. Rows with a broken quote come last.
 
-    A quote that is never closed would swallow what stands behind it.
+    A quote that is never closed would swallow the rows after it.
     """
 
     def __init__(self, folder: str) -> None:
@@ -122,7 +122,7 @@ class _Waiting:
         self.objects, self.count = True, 0
 
     def add(self, row: Row, data: bytes) -> None:
-        """Puts a row aside, with the reason for which it was refused."""
+        """Puts a row aside, with the reason for its rejection."""
         reason = tuple(row[name] for name in WHY[2:])
         pickle.dump((reason, data), self._parts[row["code"] == Code.BROKEN_CSV])
         self.objects = self.objects and data.lstrip().startswith(b"{")
@@ -136,13 +136,13 @@ class _Waiting:
                 yield pickle.load(part)  # noqa: S301 - our own file
 
     def close(self) -> None:
-        """Gives the room on the disk back."""
+        """Frees the space on the disk."""
         for part in self._parts:
             part.close()
 
 
 def _write_source(source: str, rows: Iterable[Row], out: Path, taken: set[str], why: Writer) -> int:
-    """Writes the rows of one source, a file for each kind and format; returns how many."""
+    """Writes the rows of a source, a file for each kind and format; returns their number."""
     waiting: dict[tuple[str, str], _Waiting] = {}
     with ExitStack() as open_files:
         for row in rows:
@@ -175,14 +175,14 @@ def _write_source(source: str, rows: Iterable[Row], out: Path, taken: set[str], 
 
 
 def _rows(parts: Iterable[pa.Table]) -> Iterator[Row]:
-    """Yields rows of tables, a few at a time in memory."""
+    """Yields the rows of tables; only a few are in memory at a time."""
     for table in parts:
         for batch in table.to_batches(max_chunksize=BATCH_ROWS):
             yield from batch.to_pylist()
 
 
 def _whole(row: Row) -> bytes | None:
-    """Returns the bytes of a row, unless only its head was kept, or nothing, or no header."""
+    """Returns the bytes of a row; None if it was not kept whole, or lacks the needed header."""
     name, _, header = row["format"].partition(":")
     if not header and name in _READ_BY_HEADER:
         return None
@@ -195,11 +195,11 @@ _READ_BY_HEADER = frozenset(
     for name, adapter in ADAPTERS_BY_NAME.items()
     if adapter.layout in (Layout.CSV, Layout.SHEET) and not adapter.header
 )
-"""Formats whose rows mean nothing without the header of their file."""
+"""Formats whose rows cannot be read without the header of their file."""
 
 
 class _Form(NamedTuple):
-    """A file of one format: lines before its rows, what parts them, what follows them."""
+    """A file of one format: the lines before its rows, the separator, and the end."""
 
     extension: str
     start: tuple[bytes, ...] = ()
@@ -209,11 +209,11 @@ class _Form(NamedTuple):
 
 
 def _form(written: str, *, objects: bool) -> _Form:
-    """Returns the form of a file of rows of one format; `objects`: each is an object of JSON."""
+    """Returns the form of a file of one format; `objects` says that each row is a JSON object."""
     name, _, cells = written.partition(":")
     known = ADAPTERS_BY_NAME.get(name)
     if known is not None and known.layout in (Layout.CSV, Layout.SHEET):
-        if objects:  # a format of CSV may have an export as JSON, too: one array of objects
+        if objects:  # an export of a CSV format may also be JSON: an array of objects
             return _Form(".json", (b"[",), b",", b"]\n")
         return _Form(".csv", ((cells or join_cells(known.header)).encode(),))
     is_objects = known is not None and known.read is not None and known.detect_line is None
@@ -221,7 +221,7 @@ def _form(written: str, *, objects: bool) -> _Form:
 
 
 def _safe(source: str) -> str:
-    """Returns a source's label as a file name that leads nowhere else."""
+    """Returns a source's label as a safe file name, without a path."""
     plain = _UNSAFE.sub("_", _SUFFIX.sub("", source)).strip("._-")
     return plain[-_LONGEST_NAME:] or "rejects"
 

@@ -1,4 +1,4 @@
-"""`ringtrace report RUN`: finds the report of a run, or writes it again, also for outsiders."""
+"""`ringtrace report RUN`: finds a run's report, or writes another one, also for outsiders."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ add_arguments = all_of(
 
 
 def run(arguments: Namespace) -> int:
-    """Prints where the report is; writes it first, where anything about it was asked for.
+    """Prints where the report is; first writes a new one if a flag asks for it.
 
-    The report inside a run is never rewritten: the manifest vouches for its bytes.
+    The report inside a run is never rewritten, since the manifest has its digest.
 
     Raises:
         RunError: if RUN is no finished run.
-        AlteredRunError: if its report, or a table of which another is written, was changed.
-        UsageError: if DIR holds something.
+        AlteredRunError: if its report, or a table that a new report needs, was changed.
+        UsageError: if DIR is not empty.
     """
     if "://" in arguments.run:
         raise UsageError(
@@ -93,7 +93,7 @@ def _write(arguments: Namespace, finished: Run, out: Path) -> Path:
         smallest = disclosure_control.SUPPRESS_BELOW if arguments.redact else 0
     nodes, made = Path(finished, NODES_FILE), not out.exists()
     values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
-    # Members stay where the run's own figures have them.
+    # Members keep their places in the run's own figures.
     before = str(nodes) if nodes.is_file() else None
     previous = previous_run(arguments.previous, finished)
     try:
@@ -126,10 +126,10 @@ def _write(arguments: Namespace, finished: Run, out: Path) -> Path:
 
 
 def _hold_back(finished: Run, out: Path, names: list[str], values: WithheldValues) -> None:
-    """Takes the files out of a report that name what the run withheld.
+    """Removes from a report the files that name a value that the run withheld.
 
     Raises:
-        UsageError: if there is one; the others are whole.
+        UsageError: if there is such a file; the other files stay.
     """
     from reports.pieces import texts_of_data
     from transforms.write import count_withheld

@@ -1,14 +1,14 @@
 """`ringtrace resolve NUMBER PATH...`: says what an evidence number or a case number stands for.
 
 A number names one thing of its issuer: an identifier, a record, a link, a cluster or a letter.
-Packages that printed it say what it is; runs say in which cluster it is today; the ledger says who
-has it, and what was taken back. All of it is read from the paths that are given and from one's own
-folder of keys: nothing is asked of anybody.
+Packages that print the number say what it is. Runs say which cluster it is in today. The ledger
+says who has it, and what was taken back. The command reads only the given paths and the own folder
+of keys; it sends nothing.
 
-    aliases.csv    number,system,id,url,who,when    private: one's own case systems' names for it
+    aliases.csv    number,system,id,url,who,when    private: its names in the own case systems
 
 With --linkset the answer is a set of links (RFC 9264, application/linkset+json) below the address
-at which one's own resolver answers: to each alias with a url, and to the files that print it.
+of the own resolver: links to each alias with a url, and to the files that print the number.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINEAGE, MEMBERS
 UNKNOWN = "nothing that was given knows it; name the packages, offers and runs of it"
 
 MOST_ROWS = 20
-"""Spans of rows of a file that are named for a number; the rest are counted."""
+"""Largest number of spans of rows named for a file; further spans are counted."""
 
 
 class Alias(Record):
-    """A row of an aliases file: the id that a system of one's own has for an evidence number."""
+    """A row of an aliases file: the id that an own case system has for an evidence number."""
 
     number: str
     system: str
@@ -74,9 +74,9 @@ class Alias(Record):
 class Holding:
     """A package or an offer: identifiers of an issuer, and the files that print them.
 
-    `cases` are the names that people call it by: its reference and case numbers. `printed` has, by
-    evidence number, the files that print it, each with its rows; a text has none. `about` says what
-    a number stands for that is of no identifier.
+    `cases` are its reference and case numbers. `printed` has, by evidence number, the files that
+    print it with their rows; text files have no rows. `about` says what a number stands for if not
+    for an identifier.
     """
 
     path: str
@@ -96,7 +96,7 @@ class Holding:
 
 
 def _web_folder(text: str) -> str:
-    """Reads the address below which numbers are resolved."""
+    """Reads the base address of the resolver."""
     if not re.fullmatch(r"https?://[\w.:-]+(/[\w.~/-]*)?", text):
         raise ArgumentTypeError(
             f"{text[:80]!r} is no address; give one such as https://numbers.example/"
@@ -124,10 +124,10 @@ add_arguments = all_of(
 
 
 def run(arguments: Namespace) -> int:
-    """Prints what the number stands for; returns 1 where nothing that was given knows it.
+    """Prints what the number stands for; returns 1 if no given path knows it.
 
     Raises:
-        UsageError: for a number that is written wrongly, or a path that is none of the three.
+        UsageError: for a wrong number, or a path that is no package, offer or run.
     """
     rows = _read_aliases(arguments.aliases)
     runs = [path for path in arguments.paths if (Path(path) / MANIFEST_NAME).exists()]
@@ -148,7 +148,7 @@ def run(arguments: Namespace) -> int:
 def _print_linkset(
     base: str, numbers: Sequence[str], rows: Sequence[Alias], held: Sequence[Holding]
 ) -> int:
-    """Prints the links of numbers; returns 1 where there is none."""
+    """Prints the links of numbers; returns 1 if there is none."""
     anchors = []
     for number in numbers:
         related = [
@@ -177,10 +177,10 @@ def _print_linkset(
     flag("b", "DIR", "another one, of another organisation"),
 )
 def write_schedule(arguments: Namespace) -> int:
-    """Prints as CSV what two packages or offers both name, with what each calls it; returns 0.
+    """Prints as CSV the things that two packages or offers share, with both names; returns 0.
 
     Raises:
-        UsageError: for a path that is neither.
+        UsageError: for a path that is neither package nor offer.
     """
     sides = [_open(path) for path in (arguments.a, arguments.b)]
     mine, theirs = ({without_epoch(each): each for each in side.members} for side in sides)
@@ -198,10 +198,10 @@ def write_schedule(arguments: Namespace) -> int:
 
 
 def _numbers_of(text: str, rows: Sequence[Alias], held: Sequence[Holding]) -> list[str]:
-    """Returns the evidence numbers that a text stands for: itself, or those it is an alias of.
+    """Returns the evidence numbers of a text: itself, or the numbers that it is an alias of.
 
     Raises:
-        UsageError: if it is none, and nothing has it as a case number or an alias.
+        UsageError: if the text is neither an evidence number, a case number nor an alias.
     """
     with usage_errors(EvidenceNumberError, before=f"{plain(text, 80)}: "):
         if number := parse_evidence_number(text):
@@ -228,7 +228,7 @@ def _lines(
     finished: Sequence[Run],
     entries: Sequence[ledger.Entry],
 ) -> Iterator[str]:
-    """Yields what is known of a number, a line each."""
+    """Yields a line for each fact about a number."""
     things = {
         holding.things[number]: holding.issuer for holding in held if number in holding.things
     }
@@ -239,7 +239,7 @@ def _lines(
         words = f"the identifier {name}" if name == referent else f"the cluster {name}"
         yield f"is {words}, as {plain(issuer, 80)} numbers it"
     for holding in held:
-        # A row about a link to a member that is left out has the number of the named end.
+        # A row on a link to an omitted member has the number of the end that is named.
         if number in holding.about and number not in holding.things:
             yield f"is {holding.about[number]}, as {plain(holding.issuer, 80)} numbers it"
         if files := holding.printed.get(number):
@@ -260,7 +260,7 @@ def _lines(
 
 
 def _members(referent: str, held: Sequence[Holding], finished: Sequence[Run]) -> set[str]:
-    """Returns an identifier, or those that packages name of a cluster; else those of a run."""
+    """Returns an identifier, or a cluster's members: from packages, else from runs."""
     if not referent.startswith("cluster|"):
         return {referent}
     if same := [holding for holding in held if cluster_thing(holding.cluster_id) == referent]:
@@ -271,7 +271,7 @@ def _members(referent: str, held: Sequence[Holding], finished: Sequence[Run]) ->
 
 
 def _in_runs(number: str, finished: Sequence[Run]) -> Iterator[tuple[str, str]]:
-    """Yields the identifiers and clusters of runs that have a number, with its issuer."""
+    """Yields the identifiers and clusters of runs that have the number, with the issuer."""
     for run in finished:
         orgs = tables.count_by(run, COMPLAINTS, ["source_org"])["source_org"].to_pylist()
         issuers = {*orgs, "+".join(sorted(orgs)), *key_store.trusted_keys()} - {""}
@@ -284,7 +284,7 @@ def _in_runs(number: str, finished: Sequence[Run]) -> Iterator[tuple[str, str]]:
 
 
 def _today(run: Run, referent: str, members: Sequence[str]) -> Iterator[str]:
-    """Yields what a run has a thing as: its cluster, or those that its members are in now."""
+    """Yields the clusters of a run that now have an identifier, or a cluster's members."""
     where = tables.among("entity_id", members)
     columns = ["entity_id", "cluster_id", "tier", "review"]
     rows = tables.read_table(run, MEMBERS, columns, where).to_pylist()
@@ -310,7 +310,7 @@ def _today(run: Run, referent: str, members: Sequence[str]) -> Iterator[str]:
 
 
 def _lineage(run: Run, clusters: Iterable[str]) -> Iterator[str]:
-    """Yields the merges and splits that a run records of some clusters."""
+    """Yields the merges and splits of clusters that a run records."""
     where = tables.among("cluster_id", clusters)
     for row in tables.read_table(run, LINEAGE, where=where).to_pylist():
         if len(row["from_ids"]) > 1 or len(row["to_ids"]) > 1:
@@ -319,7 +319,7 @@ def _lineage(run: Run, clusters: Iterable[str]) -> Iterator[str]:
 
 
 def _issued(entries: Sequence[ledger.Entry], members: Sequence[str]) -> Iterator[str]:
-    """Yields who was given identifiers and who was told to forget them, by the ledger."""
+    """Yields, from the ledger, who received identifiers and who was sent a correction."""
     bare = frozenset(map(without_epoch, members))
     next_of = {(entry.supersedes, entry.recipient): entry for entry in entries if entry.supersedes}
     for entry in entries:
@@ -339,7 +339,7 @@ def _read_aliases(path: str | None) -> list[Alias]:
     """Reads an aliases file.
 
     Raises:
-        UsageError: naming the row and the column that are wrong.
+        UsageError: if it is wrong, with the row and the column.
     """
     if path is None:
         return []
@@ -355,7 +355,7 @@ def _read_aliases(path: str | None) -> list[Alias]:
 
 
 def _open(path: str) -> Holding:
-    """Opens a package, whose seal must hold, or an offer, whose signer must be known.
+    """Opens a package with a valid seal, or an offer of a known signer.
 
     Raises:
         UsageError: if it is neither.
@@ -373,7 +373,7 @@ def _open(path: str) -> Holding:
 
 
 def _place(name: str, rows: Sequence[str]) -> str:
-    """Returns a file with its rows; what follows one another is a span."""
+    """Returns a file's name with its rows; consecutive rows are a span."""
     spans: list[list[str]] = []
     for row in rows:
         if spans and spans[-1][-1].isdecimal() and row == str(int(spans[-1][-1]) + 1):

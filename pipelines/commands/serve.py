@@ -1,11 +1,11 @@
 """`ringtrace serve RUN`: the workbench of a run on this machine, where decisions are recorded.
 
-Only this machine reaches it, and only who has the address: it holds a random token, and without it
-every answer is 403. A request that names another host, comes from another site, or lacks the page's
-own secret changes nothing. Files are served from memory: those of the workbench, and no others.
+Only this machine reaches it, and only with the address. The address has a random token; without
+it every answer is 403. A request changes nothing if it names another host, comes from another
+site, or lacks the page's secret. Only the workbench's files are served, from memory.
 
-Of a folder of several runs, or of a stream, it serves each when it is asked for; nothing of a
-request becomes a path. Long, since all that answers a request, and all that refuses it, is here.
+From a folder of several runs, or of a stream, it serves each run on request. No part of a request
+becomes a path. The file is long because it has all code that answers or refuses a request.
 """
 
 from __future__ import annotations
@@ -94,19 +94,19 @@ PORT = 8765
 HOST = "127.0.0.1"
 
 UNDO_SECONDS = 15.0
-"""Seconds for which a decision can be undone before it is recorded."""
+"""Seconds before a decision is recorded; until then it can be undone."""
 
 RETRY_SECONDS = 1.0
-"""Seconds after which a decision is recorded that another process kept from it."""
+"""Seconds before recording is tried again, after another process prevented it."""
 
 MOST_BODY = 20_000
-"""Bytes of a request, at most: a decision is a few lines."""
+"""Largest request, in bytes: a decision is a few lines."""
 
 KEPT_RUNS = 4
-"""Runs whose workbenches stay in memory, those that were asked for last."""
+"""Number of runs whose workbenches stay in memory: the last ones requested."""
 
 MOST_TEXT = 500
-"""Characters of an identifier, as a decisions file allows."""
+"""Longest identifier, in characters, as in a decisions file."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data: blob:; "
@@ -129,7 +129,7 @@ HIDDEN_JUDGEMENT = {
     "reason": "",
     "decided_at": "",
 }
-"""The row of a decision that a second person is not to see."""
+"""The row shown in place of a decision that a second person must not see."""
 
 _REFUSED = "was not recorded; its server says why when it ends"
 
@@ -141,10 +141,10 @@ NEEDED_ROLES = {f"api/{name}": JUDGING_ROLES for name in _JUDGED.split()} | {
     "api/rerun": {"runner"},
     "api/views": {"owner"},
 }
-"""Roles of which one must be the caller's; whoever is let in may make any other call."""
+"""Roles for a call; the caller needs one of them. Anyone let in may make other calls."""
 
 READ_ONLY_CALLS = ("api/about", "api/alerts")
-"""Calls that are answered where no decisions are recorded."""
+"""Calls that a read-only workbench answers."""
 
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
@@ -200,7 +200,7 @@ def run(arguments: Namespace) -> int:
 
     Raises:
         RunError: if RUN is no finished run.
-        UsageError: without an author for decisions, the packages of the extra, or a free port.
+        UsageError: if an author for decisions, the extra's packages or a free port is missing.
     """
     try:
         import uvicorn
@@ -251,7 +251,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _check_flags(arguments: Namespace) -> None:
-    """Raises UsageError for flags that do not fit each other."""
+    """Raises UsageError for flags that exclude or need each other."""
     if (arguments.user_header is None) != (arguments.public_url is None):
         raise UsageError("--user-header and --public-url go together: give both, or neither")
     named = arguments.author is not None or arguments.user_header is not None
@@ -280,14 +280,14 @@ def _check_flags(arguments: Namespace) -> None:
 
 
 def _open_browser(address: str) -> None:
-    """Opens a browser by a file of the user's own: others see what a program is started with."""
+    """Opens a browser by a private file: other users can read a program's arguments."""
     page = Path(tempfile.mkdtemp(prefix="ringtrace-"), "open.html")
     page.write_text(f'<meta http-equiv="refresh" content="0; url={address}">', encoding="utf-8")
     webbrowser.open(page.as_uri())
 
 
 def _check_decisions(name: str | None) -> None:
-    """Raises UsageError for a file that no decision could be added to."""
+    """Raises UsageError for a file that cannot take decisions."""
     if name is None:
         return
     path = Path(os.path.realpath(name))
@@ -313,24 +313,24 @@ class Caller:
     roles: frozenset[str] = frozenset(ROLES)
 
     def may(self, call: str) -> bool:
-        """Tells whether one of the caller's roles is for a call."""
+        """Tells whether one of the caller's roles allows a call."""
         return call not in NEEDED_ROLES or not self.roles.isdisjoint(NEEDED_ROLES[call])
 
 
 @dataclass(eq=False, repr=False)
 class Server:
-    """A run, its workbench, and the file that decisions are added to; None for read-only.
+    """A run, its workbench, and its decisions file; None for read-only.
 
     Attributes:
-        token: stands in the address; without it nothing is answered.
-        secret: stands in the page, and in what it asks.
-        folder: has the other runs that are served, and a stream's alerts; None for one run.
-        arguments: the flags by which their workbenches are made.
-        user_header: the proxy's header with the user's name; without one, `author` decides.
-        public_url: the address of that proxy.
+        token: a part of the address; requests without it are refused.
+        secret: a part of the page; its calls must send it.
+        folder: the folder of the other runs and a stream's alerts; None for one run.
+        arguments: the flags for making the workbenches of the other runs.
+        user_header: the proxy's header with the user's name; without it, `author` decides.
+        public_url: the proxy's address.
         role_header: the proxy's header with the user's roles; None takes them from `people`.
-        people: who is let in; everybody, if nobody is on the list.
-        next_run: what the button for a rerun starts; None without one.
+        people: the people let in; if empty, everybody.
+        next_run: the run that the button for a rerun starts; None without a button.
     """
 
     run: Run
@@ -354,11 +354,11 @@ class Server:
 
     def __post_init__(self) -> None:
         self.files = self._with_page(self.files)
-        # Calls that need it are refused where no decisions are recorded.
+        # A read-only server refuses the calls that need it.
         self.journal: Any = Journal(self.decisions) if self.decisions else None
 
     def _with_page(self, files: Mapping[str, bytes]) -> dict[str, bytes]:
-        # A page cannot say in itself who may frame it: the header does.
+        # Only a header can say who may frame a page.
         policy = POLICY.partition("; frame-ancestors")[0]
         page = static_files(policy, self.secret)
         return {**files, **page, "": page["index.html"]}
@@ -370,7 +370,7 @@ class Server:
         return f"{own.rstrip('/')}/{self.token}/"
 
     def runs(self) -> dict[str, Run]:
-        """Returns the runs that can be shown by name, as they are in the folder now."""
+        """Returns the runs that are in the folder now, by name."""
         runs = find_runs(self.folder) if self.folder else {"run": self.run}
         made = self.next_run.output if self.next_run else None
         if made is not None and made.name not in runs:
@@ -378,14 +378,14 @@ class Server:
         return runs
 
     def is_two_person(self) -> bool:
-        """Returns whether two people judge on one of the runs: all share the decisions file."""
+        """Tells whether two people judge on any of the runs; all share the decisions file."""
         return any(map(is_two_person, self.runs().values()))
 
     def shown(self, name: str | None) -> tuple[Run, Mapping[str, bytes]] | None:
         """Returns the run of a name and the files of its workbench; None for no such run.
 
         Raises:
-            UsageError: for a run that cannot be shown, as do RunError and TableError.
+            UsageError: for a run that cannot be shown; also RunError and TableError.
         """
         if name is None:
             return self.run, self.files
@@ -405,7 +405,7 @@ class Server:
             return self._opened.get(name)
 
     def about(self, caller: Caller) -> Json:
-        """Returns the runs that can be shown, and what the page can ask for."""
+        """Returns the runs that can be shown, and the calls that the page can make."""
         rows = [
             {
                 "name": name,
@@ -428,7 +428,7 @@ class Server:
         }
 
     def alerts(self, caller: Caller) -> Json:
-        """Returns the newest alerts of the stream, but for those that name what it withheld."""
+        """Returns the stream's newest alerts, except those that name withheld values."""
         alerts = read_alerts(self.folder) if self.folder else []
         flags = self.arguments
         if flags is None:
@@ -442,7 +442,7 @@ class Server:
         return {"views": [asdict(view) for view in reversed(self.journal.views())]}
 
     def rerun(self, body: Row, caller: Caller) -> Json:  # noqa: ARG002
-        """Starts the next run, after the one that is shown; errors as `NextRun.start`."""
+        """Starts a run that follows the run shown; errors as `NextRun.start`."""
         if self.next_run is None:
             raise UsageError("serve with --rerun FILE to make runs from here")
         self.flush(caller.author)
@@ -455,9 +455,9 @@ class Server:
         return self.next_run.status()
 
     def listed(self, caller: Caller | None = None) -> Json:
-        """Returns the decisions of the file; what may be a victim's stands under a withheld id.
+        """Returns the decisions of the file, with victims' identifiers under withheld ids.
 
-        So does a verdict on what a second person is still to judge, for all but its author.
+        A verdict is hidden from all but its author while a second person has still to judge.
         """
         caller = caller or Caller(self.run, self.author or "")
         two_person = self.is_two_person()
@@ -477,7 +477,7 @@ class Server:
         waiting = [each.decision for each in self.journal.waiting()]
         for decision, row in zip(waiting, shown(waiting), strict=True):
             rows.append(row | {"undo": decision.author == caller.author})
-        # The reason may name verdicts, which are not for every caller.
+        # The reason may name verdicts that the caller must not see.
         refused = [
             self._rows([decision], caller.run)[0]
             | {"undo": True, "why": _REFUSED if two_person else printable(why)}
@@ -518,16 +518,16 @@ class Server:
         return rows
 
     def decide(self, body: Row, caller: Caller) -> Json:
-        """Checks a decision as `ringtrace decide` does, which records it `UNDO_SECONDS` later.
+        """Checks a decision as `ringtrace decide` does, and records it `UNDO_SECONDS` later.
 
-        It is on the disk when this returns. What is recorded is signed, and cannot be taken back.
-        The end of the server records it, too.
+        The decision is on the disk when this returns. Once recorded, it is signed and cannot be
+        undone. When the server ends, it records waiting decisions.
 
         Returns:
-            What the command prints, how many identifiers it covers, and all decisions.
+            The command's output, the number of identifiers that it covers, and all decisions.
 
         Raises:
-            UsageError: where the command does.
+            UsageError: as the command.
         """
         two_person = self.is_two_person()
         if two_person and not is_two_person(caller.run):
@@ -581,21 +581,21 @@ class Server:
         return self.listed(caller) | more
 
     def evidence(self, body: Row, caller: Caller) -> Json:
-        """Returns the digest of what the run shows of an identifier; errors as `check_unchanged`.
+        """Returns the digest of the run's evidence on an identifier; errors as `check_unchanged`.
 
-        The page has its data from the same tables: they are as they were when the run was opened.
+        The page shows data of the same tables, unchanged since the run was opened.
         """
         check_unchanged(caller.run)
         return {"digest": evidence_digest(caller.run, str(body["entity"]))}
 
     def record_later(self, seconds: float) -> None:
-        """Records, so many seconds from now, the decisions that are due then."""
+        """Records, after some seconds, the decisions that are due then."""
         timer = Timer(seconds, self._settle, [lambda each: each.due <= time.time()])
         timer.daemon = True
         timer.start()
 
     def flush(self, author: str | None = None) -> None:
-        """Records at once what this server accepted from an author, or from everybody."""
+        """Records at once the decisions that this server accepted, of one author or of all."""
 
         def is_due(each: Accepted) -> bool:
             own = each.server == self._name and author in (None, each.decision.author)
@@ -604,9 +604,9 @@ class Server:
         self._settle(is_due)
 
     def problem(self, caller: Caller | None = None) -> str | None:
-        """Returns why the last decision was not recorded, though it was found good.
+        """Returns why the last accepted decision was not recorded.
 
-        The reason may name verdicts, which are not for every caller.
+        The reason is left out if it may name verdicts that the caller must not see.
         """
         problem = self.journal.problem if self.journal else None
         if problem and caller and self.is_two_person():
@@ -618,13 +618,13 @@ class Server:
             return
         try:
             self.journal.settle(is_due, self._record)
-        except (BusyError, OSError):  # a full disk, too
+        except (BusyError, OSError):  # also a full disk
             self.record_later(RETRY_SECONDS)
-        except UsageError as error:  # of the journal itself: nothing in it is lost
+        except UsageError as error:  # an error of the journal; it loses nothing
             self.journal.problem = str(error)
 
     def _record(self, accepted: Accepted) -> None:
-        """Records a decision unless a server did that before it died."""
+        """Records a decision, unless a server that died had recorded it."""
         if not any(is_same(accepted.decision, each) for each in self._recorded()):
             run = self._shown.get(accepted.run) or open_run(accepted.run, built_on=True)
             own = accepted.decision.decision_id
@@ -642,7 +642,7 @@ class Server:
         return read_decisions(name, self.people, two_person=two_person, with_journal=False)
 
     def undo(self, body: Row, caller: Caller) -> Json:
-        """Drops a decision; errors as `Journal.undo`, which may name a verdict."""
+        """Drops a decision; errors as `Journal.undo`, without another's verdict."""
         try:
             self.journal.undo(str(body["decision_id"]), caller.author)
         except UsageError:
@@ -652,10 +652,10 @@ class Server:
         return self.listed(caller)
 
     def narrative(self, body: Row, caller: Caller) -> Json:
-        """Returns a masked narrative to the run's owner; who looked at it is written down.
+        """Returns a masked narrative to the run's owner, and writes down who looked at it.
 
         Raises:
-            UsageError: where the run keeps none, or none of that record.
+            UsageError: if the run keeps no narratives, or none of that record.
         """
         org, record = str(body["org"]), str(body["id"])
         reader = narrative_reader(caller.run, key_store.private_key())
@@ -757,7 +757,7 @@ def make_app(server: Server) -> Starlette:
 
 
 def asked_for(server: Server, request: Request) -> tuple[str | None, str]:
-    """Returns the name of the run that a request is about, None for the first, and of its file."""
+    """Returns the name of a request's run, None for the first run, and the name of its file."""
     rest = request.url.path.removeprefix(f"/{server.token}/")
     if rest.startswith("r/"):
         _, name, rest = f"{rest}//".split("/", 2)
@@ -766,13 +766,13 @@ def asked_for(server: Server, request: Request) -> tuple[str | None, str]:
 
 
 def user_of(server: Server, request: Request) -> Person:
-    """Returns who asks: the author, or with --user-header who the proxy says.
+    """Returns the caller: the author, or with --user-header the user whom the proxy names.
 
-    Whoever started the server has every role. Behind a proxy that gives no roles everybody has,
-    but for the owner's.
+    Without a proxy, the caller started the server and has every role. Behind a proxy without roles
+    and without a list of people, everybody has every role except the owner's.
 
     Raises:
-        UsageError: for nobody, or somebody who is not let in.
+        UsageError: for a missing user, or a user who is not let in.
     """
     if server.user_header is None:
         return Person(id=server.author or "", roles=frozenset(ROLES))
@@ -785,7 +785,7 @@ def user_of(server: Server, request: Request) -> Person:
 
 
 def _header(request: Request, name: str) -> str:
-    """Returns a header that must stand once, in UTF-8: servers hand its bytes on as Latin-1."""
+    """Returns a header in UTF-8 that must occur once; servers decode its bytes as Latin-1."""
     values = request.headers.getlist(name)
     if len(values) != 1:
         raise UsageError(f"the proxy must give the header {name} once")
@@ -796,10 +796,10 @@ def _header(request: Request, name: str) -> str:
 
 
 def refusal(server: Server, request: Request) -> str | None:
-    """Returns why a request is refused; None for one of the workbench's own.
+    """Returns why a request is refused; None for a request of the workbench itself.
 
-    The name of the host guards against a site that gives its own name this machine's address (DNS
-    rebinding), the origin and the secret against a form or script of another site (CSRF).
+    The check of the host stops a site whose name resolves to this machine (DNS rebinding). The
+    checks of origin and secret stop a form or script of another site (CSRF).
     """
     own = {f"http://{host}:{server.port}" for host in (HOST, "localhost")}
     if server.public_url:

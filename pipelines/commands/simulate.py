@@ -1,4 +1,4 @@
-"""`ringtrace simulate DIR`: makes test data, a simulated world with its known answers."""
+"""`ringtrace simulate DIR`: makes test data: a simulated world with known answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORLD = World()
 
 
 def _slug(text: str) -> str:
-    """Parses an organisation, which names files: it must not lead out of the folder."""
+    """Parses an organisation's slug. It names files, so it must not lead out of the folder."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text):
         raise ArgumentTypeError(f"{text!r} is not made of a-z, 0-9, _ and - alone")
     return text
