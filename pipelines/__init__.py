@@ -1,15 +1,15 @@
 """The programs: `ringtrace batch`, `stream` and the other commands.
 
-In come command lines and files; out come runs, reports, packages and offers on disk. The command
-line is in `cli`, its commands in `commands`; the pipelines of `batch`, `streaming` and `exchange`
-are made of the steps in `transforms`.
+They take command lines and files, and write runs, reports, packages and offers to disk. The command
+line is in `cli`, its commands in `commands`. The pipelines in `batch`, `streaming` and `exchange`
+use the steps of `transforms`.
 """
 
 import logging
 
 
 def _is_useful(record: logging.LogRecord) -> bool:
-    """Drops what Beam logs at import: it lacks a Google library that nothing here needs."""
+    """Drops Beam's warning at import that a Google library is missing: nothing here needs it."""
     return not record.getMessage().startswith("apitools not found")
 
 

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         meant = f"did you mean {near[0]}? see" if near else "see"
         sys.stderr.write(f"ringtrace: unknown {kind} {words[0]!r}; {meant} ringtrace --help\n")
         return 2
-    # Arrow reads this as it is loaded, for what its own readers, writers and joins take as well.
+    # Arrow reads this when loaded; its readers, writers and joins then use this pool, too.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     with gc_tuned():
         return command(words[1:])

@@ -8,10 +8,9 @@
         | FindClusters()
     )
 
-Each takes a dict of PCollections and returns one, so that the next step can be applied to it. The
-elements are Arrow RecordBatches. All of them belong to the global window of a bounded pipeline.
-What the first three pass on has victims' numbers and words in it; the tables of `FindClusters` have
-none.
+Each step takes a dict of PCollections and returns a dict for the next step. The elements are Arrow
+RecordBatches, all in the global window of a bounded pipeline. The first three steps pass on
+victims' numbers and words; the tables of `FindClusters` have none.
 """
 
 from __future__ import annotations
@@ -59,22 +58,22 @@ MENTIONS = "mentions"
 class ReadRecords(beam.PTransform):
     """Reads files of any known format.
 
-    Element in: none, it is applied to the pipeline. Element out: a RecordBatch of some rows, by
-    name: `complaints` (COMPLAINT_LOOSE), `calls` (CALL_LOOSE) and `rejects` (REJECT).
+    Element in: none; apply it to the pipeline. Element out: a RecordBatch, by name: `complaints`
+    (COMPLAINT_LOOSE), `calls` (CALL_LOOSE) and `rejects` (REJECT).
 
     Args:
         complaints: Complaint files, folders or globs; one or several.
-        calls: The same of call records.
-        complaints_format: The format of `complaints`, if it is not to be recognized.
-        calls_format: The format of `calls`.
-        source_org: The organisation of files that do not name theirs.
+        calls: Call record files, folders or globs; one or several.
+        complaints_format: The format of `complaints`; recognized if not given.
+        calls_format: The format of `calls`; recognized if not given.
+        source_org: The organisation of files that name none.
         calls_direction: `inbound` or `outbound`, for call records that do not say who called.
-        maps: Files that `ringtrace map` wrote, for records of no format known; one or two.
-        timezone: The zone of times that name none in records read by a map.
+        maps: One or two files that `ringtrace map` wrote, for records of an unknown format.
+        timezone: The zone of times without one, in records read by a map.
         victim_country: ISO 3166-1 alpha-2 code of the country of the victims who got mail.
 
     Raises:
-        UsageError: for a file that is not there or of no known format, when it is applied.
+        UsageError: when applied, for a file that is missing or of an unknown format.
     """
 
     complaints: Paths = ()
@@ -88,7 +87,7 @@ class ReadRecords(beam.PTransform):
     victim_country: str | None = None
 
     def expand(self, begin: PBegin) -> dict[str, PCollection]:
-        """Recognises the files now, and reads them as the pipeline runs."""
+        """Recognizes the files now, and reads them when the pipeline runs."""
         complaints = path_list(COMPLAINTS, self.complaints)
         calls = path_list(CALLS, self.calls)
         if not complaints and not calls:
@@ -112,12 +111,12 @@ class ReadRecords(beam.PTransform):
 class ValidateRecords(beam.PTransform):
     """Rejects the rows that break the input contract, each with a reason.
 
-    Element in: a RecordBatch, by name: `complaints` (COMPLAINT_LOOSE), `calls` (CALL_LOOSE) and
-    `rejects` (REJECT) of reading, or some of them. Element out: a RecordBatch, by the same names:
+    Element in: a RecordBatch, by name: some or all of `complaints` (COMPLAINT_LOOSE), `calls`
+    (CALL_LOOSE) and `rejects` (REJECT) of reading. Element out: a RecordBatch, by the same names:
     `complaints` (COMPLAINT_ACCEPTED), `calls` (CALL_ACCEPTED) and `rejects` (REJECT) of both steps.
 
     Args:
-        as_of: Rejects records of a later time; those of the future are rejected without it too.
+        as_of: Records of a later time are rejected. Records of the future always are.
     """
 
     as_of: datetime | None = None
@@ -131,22 +130,22 @@ class ValidateRecords(beam.PTransform):
 
 @dataclass(eq=False)
 class ExtractMentions(beam.PTransform):
-    """Extracts every identifier of the records, with its place, its role and what the scam was.
+    """Extracts every identifier of the records, with its place, its role and the kind of scam.
 
-    Of records with one id the latest counts. An identifier that a reporter states as a victim's
-    own has the role `victim` in all records of that reporter, and is claimed in those of others.
+    If records share an id, the latest counts. An identifier that a reporter states as a victim's
+    own has the role `victim` in all records of that reporter, and is claimed in other records.
 
-    Element in: a RecordBatch, by name: `complaints` (COMPLAINT_ACCEPTED), `calls` (CALL_ACCEPTED)
-    and `rejects` (REJECT, which say nothing of others), or some of them. Element out: a
-    RecordBatch, by name: `mentions` (EVIDENCE: a record with the list of its mentions), `claims`
-    (CLAIM: who calls what a victim's), and `complaints` and `calls` as they came in, one row an id.
+    Element in: a RecordBatch, by name: some or all of `complaints` (COMPLAINT_ACCEPTED), `calls`
+    (CALL_ACCEPTED) and `rejects` (REJECT, not used). Element out: a RecordBatch, by name:
+    `mentions` (EVIDENCE: a record with its mentions), `claims` (CLAIM: an identifier and who calls
+    it a victim's), and `complaints` and `calls` as they came in, with one row for each id.
 
     Args:
-        sources: A CSV file of how rows without a pseudonym count as reporters, added to the shipped
-            rules.
+        sources: A CSV file that says how rows without a pseudonym count as reporters, added to the
+            shipped rules.
 
     Raises:
-        UsageError: for a file that cannot be used, when it is applied.
+        UsageError: when applied, for a file that cannot be used.
     """
 
     sources: str | None = None
@@ -162,26 +161,26 @@ class ExtractMentions(beam.PTransform):
 
 @dataclass(eq=False)
 class FindClusters(beam.PTransform):
-    """Links the identifiers, and finds the clusters of those that a scammer must hold together.
+    """Links the identifiers, and finds the clusters that one scammer must hold together.
 
-    Victims' identifiers, and those that are contested, are withheld in all tables.
+    Victims' and contested identifiers are withheld in all tables.
 
-    Element in: a RecordBatch, by name: `mentions` (EVIDENCE); also `claims` (CLAIM), without which
-    only a reporter's own records say what is a victim's; `complaints` and `calls`, which
-    `ExtractMentions` gives beside them, are not used. Element out: a RecordBatch of a table of the
-    data contract, by its name: `entities`, `links`, `clusters`, `members` and `suppliers`. Rows are
-    in no order.
+    Element in: a RecordBatch, by name: `mentions` (EVIDENCE) and `claims` (CLAIM). Without claims,
+    a victim's identifier is recognized only in the reporter's own records. The `complaints` and
+    `calls` of `ExtractMentions` are not used. Element out: a RecordBatch of a table of the data
+    contract, by its name: `entities`, `links`, `clusters`, `members` and `suppliers`. Rows are in
+    no order.
 
     Args:
         known_legitimate: CSV files of identifiers never to name, added to the shipped list.
         decisions: A file of analysts' decisions, which bind.
-        priority_weights: A TOML file of what ranks clusters, in place of the shipped one.
-        as_of: The time that the clusters are seen from; now without it.
+        priority_weights: A TOML file of weights that rank clusters, in place of the shipped file.
+        as_of: The time of the view on the clusters; default now.
         people: A TOML file of the people who decide, with their roles and keys.
         two_person: Whether a confirm or a review counts only once two people made it.
 
     Raises:
-        UsageError: for a file that cannot be used, when it is applied.
+        UsageError: when applied, for a file that cannot be used.
     """
 
     known_legitimate: Paths = ()
@@ -192,7 +191,7 @@ class FindClusters(beam.PTransform):
     two_person: bool = False
 
     def expand(self, records: Any) -> dict[str, PCollection]:
-        """Clusters all mentions, as a run that follows no other."""
+        """Clusters all mentions, as a run without a previous run."""
         inputs = _checked(self, records, {MENTIONS, CLAIMS, COMPLAINTS, CALLS}, {MENTIONS})
         start = _start(inputs)
         plan = RunPlan(
@@ -223,8 +222,8 @@ def path_list(name: str, paths: object) -> list[str]:
     """Returns one path or several as a list of texts.
 
     Raises:
-        TypeError: for what is neither; it names the argument.
-        UsageError: for an empty one.
+        TypeError: for any other value; it names the argument.
+        UsageError: for an empty path.
     """
     several = [paths] if isinstance(paths, str | os.PathLike) else paths
     if isinstance(several, bytes) or not isinstance(several, Iterable):
@@ -243,7 +242,7 @@ def path_list(name: str, paths: object) -> list[str]:
 def _checked(
     step: beam.PTransform, records: Any, known: set[str], some_of: set[str]
 ) -> Collections:
-    """Returns the PCollections that a step is applied to, if they have the names that it knows."""
+    """Returns a step's input PCollections, after checking that the step knows their names."""
     name = type(step).__name__
     if not isinstance(records, Mapping):
         raise TypeError(
@@ -258,7 +257,7 @@ def _checked(
 
 
 def _start(records: Collections) -> PCollection:
-    """Returns the one element that starts what is done once a pipeline."""
+    """Returns a single element; it starts the work that is done once in a pipeline."""
     pipeline = next(iter(records.values())).pipeline
     return pipeline | "Start" >> beam.Create([None], reshuffle=False)
 

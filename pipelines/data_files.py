@@ -1,4 +1,4 @@
-"""Reads the TOML files of words, phrases, places and measured costs that pipelines come with."""
+"""Reads the TOML files of the pipelines: words, phrases, places and measured costs."""
 
 from __future__ import annotations
 

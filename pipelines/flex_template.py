@@ -19,15 +19,15 @@ from pipelines.streaming import __main__ as stream
 from pipelines.streaming.options import add_arguments
 
 VALUE_SEPARATOR = ";"
-"""The separator of a parameter's several values: gcloud has other uses for the comma."""
+"""The separator between a parameter's values: gcloud has other uses for the comma."""
 
 IMAGE_VARIABLE = "RINGTRACE_IMAGE"
-"""Environment variable in the image: its own name, for the workers to run the same one."""
+"""Environment variable of an image with its own name, so that workers run the same image."""
 
 LAUNCHER_ONLY = frozenset(
     {"help", "config", "debug", "no_wait", "offer", "watch", "stop_after_idle", "migrate_state"}
 )
-"""Options that make no sense in a template: they are about the machine that starts it."""
+"""Options that a template leaves out: they concern the machine that starts it."""
 
 _TYPES = {"DIR": "GCS_READ_FOLDER", "RUN": "GCS_READ_FOLDER", "FILE": "GCS_READ_FILE"}
 
@@ -115,7 +115,7 @@ def _parameter(name: str, action: Action, *, optional: bool) -> Json:
 def pipeline_arguments(template: Template, arguments: Iterable[str]) -> list[str]:
     """Returns a pipeline's command line for the `--name=value` of Dataflow's launcher.
 
-    What is no parameter is Beam's, and stays as it is.
+    Other arguments are Beam's, and stay as they are.
     """
     known = template_options(template)
     made: list[str] = []
@@ -145,7 +145,7 @@ def launch(pipeline: str, arguments: Sequence[str]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes `<pipeline>.json` for each pipeline into the folder that is named."""
+    """Writes `<pipeline>.json` for each pipeline into the given folder."""
     return run_writer("pipelines.flex_template", "DIR", write_metadata, arguments)
 
 

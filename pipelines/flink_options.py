@@ -1,7 +1,7 @@
-"""Declares Flink's options to Beam, and those that a stream sets by itself.
+"""Declares Flink's options to Beam, and sets the options that a stream needs.
 
-Beam's Python knows few of them: it asks the job server for the others when the job is handed over,
-after ringtrace has refused what nobody knows.
+Beam's Python knows few of Flink's options. It asks the job server for the others when the job is
+submitted, but ringtrace refuses unknown options before that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipelines.data_files import read_data
 
 CHECKPOINT_MILLIS = 10_000
-"""Milliseconds between checkpoints where the user gives none, as between two ticks."""
+"""Default time between checkpoints, in milliseconds: the time between two ticks."""
 
 
 class FlinkJobOptions(PipelineOptions):
@@ -36,11 +36,11 @@ class FlinkJobOptions(PipelineOptions):
 def stream_flags(flags: Sequence[str]) -> list[str]:
     """Returns the flags that a stream on Flink needs: checkpoints, and bundles that end before.
 
-    Without checkpoints a source that is read as a splittable DoFn runs while Flink ends its
-    operators (`DoFnOperator.finish`); bundles of the steps chained to it then end only when they
-    are full, and the watermark stands still. A bundle that ends inside a checkpoint hands its
-    output on with the next element; after the one impulse that starts a source no other comes, and
-    a checkpoint in the second after the start would leave it waiting for ever.
+    Without checkpoints, a source that is a splittable DoFn runs while Flink ends its operators
+    (`DoFnOperator.finish`). Bundles of the steps chained to it then end only when they are full,
+    and the watermark stands still. A bundle that ends inside a checkpoint passes its output on with
+    the next element. A source gets only one element, the impulse that starts it, so a checkpoint
+    within a second of the start would leave it waiting for ever.
     """
     options = PipelineOptions(list(flags)).view_as(FlinkJobOptions)
     every = (

@@ -1,14 +1,14 @@
-"""The journal of a user's servers: decisions that they accepted, notes, and looks at narratives.
+"""The journal of a user's servers: accepted decisions, notes, and views of narratives.
 
-A decision is accepted once it is on the disk. It is recorded when its author's time to undo it has
-passed, by whichever server comes first, and once: a server that died is followed by another. The
-decisions file stays the record that runs read.
+A decision is accepted once it is on the disk. When its author's time to undo it has passed, the
+first server to come records it, once; so another server can finish the work of one that died. Runs
+read the decisions file, not the journal.
 
-A refused decision stays until its author takes it away, and its id is never used again. What the
-disk has no room for now is tried again.
+A refused decision stays until its author removes it, and its id is never used again. If the disk is
+full, recording is tried again.
 
-Notes bind no run: they are of a cluster, whose id stays from run to run, or say who has seen an
-alert. Neither notes nor looks are ever dropped: what would be too much is refused.
+Notes have no effect on runs. A note is about a cluster, whose id stays from run to run, or says who
+has seen an alert. Notes and views are never dropped; beyond the limits new ones are refused.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from transforms.decisions import Decision, parse_decisions, with_decision_added
 from transforms.gates import read_bytes
 
 MOST_NOTES, MOST_NOTED = 200, 16_000_000
-"""Notes of a cluster, and characters of all that is noted, with `_ROW` more for each row."""
+"""Most notes of a cluster; most characters of all notes, counting `_ROW` extra for each row."""
 
 _ROW = 100
 
 _MOST_OLD_BYTES = 64 * 1024 * 1024
-"""Bytes of an older version's file of notes; that version wrote and read half of that."""
+"""Largest notes file of an older version, in bytes; that version allowed half as much."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS accepted (
@@ -67,9 +67,9 @@ CREATE TABLE IF NOT EXISTS viewed (
     run TEXT NOT NULL
 );
 """
-"""A decision is pending, or undone; then recording, and at last recorded, or refused and why.
+"""States of a decision: pending, recording, then recorded or refused, with why.
 
-One that was refused is undone once its author took it away.
+A pending decision becomes undone if its author undoes it, a refused one if its author removes it.
 """
 
 _OLD_NOTES = """
@@ -86,7 +86,7 @@ UNION ALL
 SELECT key, 'acknowledged', '', json_extract(value, '$.at'), json_extract(value, '$.by')
 FROM json_each(:old, '$.acknowledged')
 """
-"""Takes over what an older version kept in JSON."""
+"""Takes over the notes that an older version kept in JSON."""
 
 _REMOTE = frozenset("nfs nfs4 cifs smb3 smbfs 9p ceph glusterfs lustre afs fuse.sshfs".split())
 """Types of file systems on other machines, where SQLite's log cannot be shared."""
@@ -94,9 +94,9 @@ _REMOTE = frozenset("nfs nfs4 cifs smb3 smbfs 9p ceph glusterfs lustre afs fuse.
 
 @dataclass(frozen=True)
 class Accepted:
-    """A decision that waits, the run that it was made on, and the server that accepted it.
+    """A waiting decision, the run that it was made on, and the server that accepted it.
 
-    `due` is when it is recorded, in seconds since 1970.
+    `due` is the time to record it, in seconds since 1970.
     """
 
     number: int
@@ -108,7 +108,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class View:
-    """A look at a narrative: when, in UTC as ISO 8601, by whom, of which record of which run."""
+    """A person's view of the narrative of a run's record, with its time in UTC as ISO 8601."""
 
     when: str
     person: str
@@ -118,11 +118,11 @@ class View:
 
 
 class Journal:
-    """The journal beside a decisions file, of this user alone: each user's servers have their own.
+    """The journal beside a decisions file. Each user has their own.
 
-    It is in a folder that nobody else can enter: SQLite opens files beside it by their names.
+    Its folder is closed to other users, because SQLite opens further files there by name.
 
-    `problem` says why the decision that it settled last was refused, if it was.
+    `problem` says why the last decision was refused, if it was.
 
     Raises:
         UsageError: from every method, for a file that is no journal, or cannot be written.
@@ -137,7 +137,7 @@ class Journal:
         self._is_made = False
 
     def accept(self, decision: Decision, run: str, server: str, due: float) -> None:
-        """Keeps a decision, once; it is on the disk when this returns."""
+        """Keeps a decision, once. It is on the disk when this returns."""
         row = with_decision_added("", decision)
         values = decision.decision_id, decision.author, server, run, row, due
         with self._changed() as rows:
@@ -150,10 +150,10 @@ class Journal:
                 )
 
     def undo(self, decision_id: str, author: str) -> None:
-        """Drops a decision that waits, or that was refused.
+        """Drops a waiting or a refused decision.
 
         Raises:
-            UsageError: for another one, or somebody else's.
+            UsageError: for a decision in another state, or of another author.
         """
         ask = (
             "SELECT number, author FROM accepted "
@@ -172,7 +172,7 @@ class Journal:
             rows.execute(change, (numbers[author],))
 
     def waiting(self) -> list[Accepted]:
-        """Returns the decisions that wait, in the order in which they were accepted."""
+        """Returns the waiting decisions, in the order of their acceptance."""
         with self._changed() as rows:
             return [
                 Accepted(number, _parsed(row), *rest)
@@ -182,7 +182,7 @@ class Journal:
             ]
 
     def refused(self, author: str) -> list[tuple[Decision, str]]:
-        """Returns the decisions of an author that were refused, and why."""
+        """Returns the refused decisions of an author, and why each was refused."""
         ask = "SELECT row, why FROM accepted WHERE state = 'refused' AND author = ? ORDER BY number"
         with self._changed() as rows:
             return [(_parsed(row), why) for row, why in rows.execute(ask, (author,))]
@@ -195,14 +195,14 @@ class Journal:
     def settle(
         self, is_due: Callable[[Accepted], bool], record: Callable[[Accepted], None]
     ) -> None:
-        """Records decisions that are due, in their order; each is recorded, or refused for good.
+        """Records the decisions that are due, in their order, or refuses them for good.
 
-        What another process or the system keeps from being recorded waits on. `record` must do
-        nothing for a decision that the file has: its server may have died before it wrote that
-        down here.
+        A decision that another process or the system prevents from being recorded keeps waiting.
+        `record` must do nothing for a decision that the file already has: a server may have died
+        after writing the file and before updating the journal.
 
         Raises:
-            BusyError: if another process keeps one, or the disk is full.
+            BusyError: if another process prevents recording, or the disk is full.
         """
         self._make_folder()
         with locked(self.path):
@@ -222,21 +222,21 @@ class Journal:
                     self.problem = None
 
     def notes(self) -> Json:
-        """Returns what is noted by cluster, and who acknowledged alerts by their ids, and when."""
+        """Returns the notes by cluster, and by alert who acknowledged it and when."""
         with self._noted() as rows:
             return _folded(rows)
 
     def note(self, about: str, changes: Mapping[str, str], author: str) -> Json:
-        """Changes what is noted of a cluster or an alert, and returns everything.
+        """Changes the notes on a cluster or an alert, and returns all notes.
 
         Args:
-            about: The id of either.
-            changes: Values by name. A `text` is added to those before, who `acknowledged` an alert
-                first stays; any other value takes the place of the one before.
-            author: Who changes it.
+            about: The id of the cluster or alert.
+            changes: Values by name. A `text` is added to earlier texts. The first person who
+                `acknowledged` an alert stays. Any other value replaces the earlier value.
+            author: The person who changes them.
 
         Raises:
-            UsageError: for more than the bounds; nothing is changed.
+            UsageError: beyond the limits; nothing is changed.
         """
         mark = _now(), author
         with self._noted() as rows:
@@ -258,19 +258,19 @@ class Journal:
             return _folded(rows)
 
     def keep_view(self, person: str, org: str, record: str, run: str) -> None:
-        """Writes down who looks at a narrative; it is on the disk when this returns."""
+        """Writes down a view of a narrative. It is on the disk when this returns."""
         with self._changed() as rows:
             values = _now(), person, org, record, run
             rows.execute("INSERT INTO viewed VALUES (?, ?, ?, ?, ?)", values)
 
     def views(self) -> list[View]:
-        """Returns all looks at narratives, the oldest first."""
+        """Returns all views of narratives, oldest first."""
         with self._changed() as rows:
             return [View(*row) for row in rows.execute("SELECT * FROM viewed ORDER BY rowid")]
 
     @contextmanager
     def _noted(self) -> Iterator[sqlite3.Connection]:
-        """Gives a connection as `_changed`, once it has the notes of an older version, if any."""
+        """Yields a connection as `_changed`, after taking over an older version's notes, if any."""
         old = self._old_notes
         with self._changed() as rows:
             is_new = rows.execute("SELECT 1 FROM noted").fetchone() is None
@@ -283,7 +283,7 @@ class Journal:
             yield rows
 
     def _moved(self, accepted: Accepted, state: str, why: str | None = None) -> bool:
-        """Gives a decision that waits another state; returns whether it still waited."""
+        """Changes the state of a waiting decision; returns False if it no longer waits."""
         with self._changed() as rows:
             done = rows.execute(
                 "UPDATE accepted SET state = ?, why = ? "
@@ -294,7 +294,7 @@ class Journal:
 
     @contextmanager
     def _changed(self) -> Iterator[sqlite3.Connection]:
-        """Gives a connection for one transaction, which is on the disk after the block."""
+        """Yields a connection for one transaction, which is on the disk after the block."""
         self._make_folder()
         try:
             with closing(
@@ -319,7 +319,7 @@ class Journal:
             with suppress(FileExistsError):
                 folder.mkdir(0o700)
             status = folder.lstat()
-        # What stands in it is signed: nobody else must have put it there.
+        # Its decisions will be signed, so nobody else must be able to add any.
         if (
             not stat.S_ISDIR(status.st_mode)
             or status.st_uid != os.geteuid()
@@ -329,7 +329,7 @@ class Journal:
 
 
 def waiting_decisions(decisions: str) -> tuple[list[Decision], set[str]]:
-    """Returns what waits in this user's journal, if there is one, and all ids of it.
+    """Returns the decisions waiting in this user's journal, if there is one, and all its ids.
 
     Raises:
         UsageError: as a journal.
@@ -341,7 +341,7 @@ def waiting_decisions(decisions: str) -> tuple[list[Decision], set[str]]:
 
 
 def unrecorded(decisions: str) -> str | None:
-    """Says in a line that decisions wait in this user's journal; None where none does."""
+    """Returns a line if decisions wait in this user's journal, else None."""
     path = _path(decisions)
     try:
         number = len(waiting_decisions(decisions)[0])
@@ -356,7 +356,7 @@ def unrecorded(decisions: str) -> str | None:
 
 
 def is_same(decision: Decision, second: Decision) -> bool:
-    """Tells whether two decisions are one that its author made once, whatever their ids."""
+    """Tells whether two decisions are the same act of an author, whatever their ids."""
     return all(
         getattr(decision, name) == getattr(second, name)
         for name in ("kind", "entities", "author", "reason", "decided_at")
@@ -377,7 +377,7 @@ def _now() -> str:
 
 
 def _folded(rows: sqlite3.Connection) -> Json:
-    """Returns notes as the page has them: by cluster, with who changed each last and when."""
+    """Returns notes as the page needs them: by cluster, with the last author and time."""
     clusters: dict[str, Json] = {}
     acknowledged: Json = {}
     for about, name, value, when, author in rows.execute("SELECT * FROM noted ORDER BY rowid"):
@@ -395,7 +395,7 @@ def _folded(rows: sqlite3.Connection) -> Json:
 
 
 def _file_system(path: Path) -> str:
-    """Returns the type of the file system that a file is on, as Linux names it; else nothing."""
+    """Returns Linux's name of the type of a file's file system; empty if unknown."""
     try:
         mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,16 +1,17 @@
 """The user's own keys and the partners' keys that they trust, as files in one folder.
 
-    own.pem                    the private key that signs, readable by its owner alone; encrypted if
-                               they want it, or the public key alone if an agent has the private
-    own/KEY_ID.pem             the public keys that signed before, and own/KEY_ID.json their times
-    register.key               the secret of the victim register, readable by its owner alone
-    private.key                the secret that seals private/ of runs, if one is set, likewise
+    own.pem                    the private key that signs, perhaps encrypted; only the public key if
+                               an agent holds the private key
+    own/KEY_ID.pem             public keys that signed earlier; own/KEY_ID.json has their times
+    register.key               the secret of the victim register
+    private.key                the secret that encrypts private/ of runs, if one is set
     erased.jsonl               the records that were erased, as hashes keyed with register.key
     trusted/ORG/KEY_ID.pem     a partner's public key
-    trusted/ORG/KEY_ID.json    from when until when it may sign, and from when it is void
+    trusted/ORG/KEY_ID.json    when it may sign, and from when it is void
 
-Each is for its owner alone to write, and written whole, in one rename. Long, since all secrets are
-in one place. The folder is $RINGTRACE_HOME, or else `ringtrace` in the user's configuration folder.
+Only the owner can write these files, and only the owner can read the secrets. Each file is written
+whole, in one rename. The folder is $RINGTRACE_HOME, else `ringtrace` in the user's configuration
+folder. The module is long because it has all code on secrets.
 """
 
 from __future__ import annotations
@@ -48,17 +49,17 @@ Kept = TypeVar("Kept")
 HOME_VARIABLE = "RINGTRACE_HOME"
 
 TRUSTED, OWN = "trusted", "own"
-"""The folders of partners' keys, and of one's own earlier ones."""
+"""The folders of partners' keys, and of the own earlier keys."""
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-"""From when a key is void that is trusted no longer at all."""
+"""The time from which a key is void that is no longer trusted at all."""
 
 
 def home() -> Path:
     """Returns the folder of the keys; it need not exist yet.
 
     Raises:
-        UsageError: if others can write to it, or to that of the trusted keys.
+        UsageError: if others can write to it, or to the folder of the trusted keys.
     """
     named = os.environ.get(HOME_VARIABLE)
     root = (
@@ -70,10 +71,10 @@ def home() -> Path:
 
 
 def check_closed(path: Path) -> None:
-    """Refuses a file or a folder, if it is there, that others than its owner can write.
+    """Checks that only the owner can write a file or a folder, if it exists.
 
     Raises:
-        UsageError: for one, and for one that is another user's.
+        UsageError: if others can write it, or if another user owns it.
     """
     try:
         seen = path.stat()
@@ -94,13 +95,13 @@ def own_path() -> Path:
 
 
 def own_key(key_file: str | Path | None = None, *, make: bool = True) -> Ed25519PrivateKey:
-    """Returns the private key of the file `key_file` (`--key FILE`), or the user's own.
+    """Returns the private key of the file `key_file` (`--key FILE`), or the user's own key.
 
-    Their own is made where there is none yet, which is reported on stderr.
+    If the user has none yet, it is made, and this is reported on stderr.
 
     Raises:
-        UsageError: if the file cannot be used, there is none and `make` is false, or it is one's
-            own and has ended.
+        UsageError: if the file cannot be used, if there is no key and `make` is false, or if it is
+            the own key and has ended.
     """
     path = own_path() if key_file is None else Path(key_file)
     if key_file is None and make and not path.exists():
@@ -123,7 +124,7 @@ def own_key(key_file: str | Path | None = None, *, make: bool = True) -> Ed25519
 
 
 def own_key_ended(key: Ed25519PublicKey) -> bool:
-    """Returns True for an own key that may sign no more."""
+    """Tells whether an own key may no longer sign."""
     ended = validity(None, signing.key_id(key)).not_after
     return ended is not None and ended < datetime.now(UTC)
 
@@ -137,7 +138,7 @@ def _private(path: Path) -> Ed25519PrivateKey:
 
 
 def own_public_key() -> Ed25519PublicKey | None:
-    """Reads the own public key, for which no passphrase is needed; None where there is no key.
+    """Reads the own public key, which needs no passphrase; None if there is no key.
 
     Raises:
         UsageError: for a file that cannot be used.
@@ -153,10 +154,10 @@ def own_public_key() -> Ed25519PublicKey | None:
 
 
 def _secret(path: str | Path, size: int, remedy: str) -> bytes:
-    """Reads a secret of so many bytes, from an object store by whose rules others may not read it.
+    """Reads a secret of `size` bytes from a private file or an object store with its own rules.
 
     Raises:
-        UsageError: if it cannot be read, or is of another length, or others can read it.
+        UsageError: if it cannot be read, has another length, or others can read it.
     """
     if "://" not in str(path):
         content = read_secret_file(Path(path), size, remedy)
@@ -173,12 +174,12 @@ def _secret(path: str | Path, size: int, remedy: str) -> bytes:
 
 
 def private_path() -> Path:
-    """Returns the path of the secret that seals private files."""
+    """Returns the path of the secret that encrypts private files."""
     return home() / "private.key"
 
 
 def private_key() -> PrivateKey | None:
-    """Returns the key of private files; None where none is set, and they are not sealed.
+    """Returns the key of private files; None if none is set and they are not encrypted.
 
     Raises:
         UsageError: for a file that is no such key, or that others can read.
@@ -196,7 +197,7 @@ def make_private_key() -> PrivateKey:
     """Makes the key of private files.
 
     Raises:
-        UsageError: where there is one, or it cannot be written.
+        UsageError: if there is one, or it cannot be written.
     """
     from transforms.custody import SECRET_BYTES
 
@@ -224,17 +225,17 @@ def register_source(
     follow: bool = False,
     erased: Erasures | None = None,
 ) -> RegisterSource | None:
-    """Returns the registers that a command refuses by; None without a secret for any.
+    """Returns the victim registers that a command uses; None without a secret.
 
     Args:
-        key_file: the file of the secret (`--register-key FILE`), or None for one's own.
+        key_file: the file of the secret (`--register-key FILE`), or None for the own secret.
         use: false for `--no-register`.
         runs: folders of finished runs whose registers count.
         files: more files of registers, or folders of such files.
-        make: whether one's own secret is made where there is none yet; without, or where it cannot
-            be written, there is no register.
-        follow: whether the one of `runs` is read again while a stream runs.
-        erased: records on which no entry rests any more.
+        make: whether to make the own secret if there is none yet. If it is false, or the secret
+            cannot be written, there is no register.
+        follow: whether to read the register of `runs` again while a stream runs.
+        erased: erased records, which no longer support an entry.
 
     Raises:
         UsageError: for a secret or a register that cannot be used, or a register of another secret.
@@ -251,7 +252,7 @@ def register_source(
     for finished in runs:
         of_runs |= _files_of_run(finished)
     more = dict.fromkeys(file for path in files for file in _files_below(path))
-    # A file of a run has the rows that its run says, also where it is named once more.
+    # A run's file must have the rows that its run says, also if `files` names it again.
     key_ids = {path: _key_of_register(path, rows) for path, rows in (more | of_runs).items()}
     key = _register_key(key_file, make=make)
     for path, key_id in key_ids.items():
@@ -272,12 +273,12 @@ def _named(key: RegisterKey | None) -> str:
 
 
 def has_register_key(key_file: str | None) -> bool:
-    """Returns whether there is a secret of the victim register, without making or reading it."""
+    """Tells whether there is a secret of the victim register, without making or reading it."""
     return key_file is not None or register_path().exists()
 
 
 def _files_of_run(folder: str) -> dict[str, int]:
-    """Returns the files of the register of a finished run, with their entries as it says.
+    """Returns the register's files in a finished run, with the number of entries that it states.
 
     Raises:
         UsageError: if the folder is no finished run.
@@ -290,7 +291,7 @@ def _files_of_run(folder: str) -> dict[str, int]:
 
 
 def _files_below(name: str) -> list[str]:
-    """Returns a file of a register, or the files of a folder of one.
+    """Returns a register's file, or the register's files in a folder.
 
     Raises:
         UsageError: if the folder has none.
@@ -303,10 +304,10 @@ def _files_below(name: str) -> list[str]:
 
 
 def _key_of_register(path: str, rows: int | None) -> str | None:
-    """Returns the key id of a file of a register, None if it is empty.
+    """Returns the key id of a register's file, None if it is empty.
 
     Raises:
-        UsageError: if it cannot be read, or has not as many `rows` as its run wrote.
+        UsageError: if it cannot be read, or does not have the `rows` that its run wrote.
     """
     from transforms.custody import PrivateFileError
     from transforms.victims import RegisterError, check_register_file
@@ -323,7 +324,7 @@ def _key_of_register(path: str, rows: int | None) -> str | None:
 
 
 def _register_key(key_file: str | None, *, make: bool) -> RegisterKey | None:
-    """Reads the secret of the file `key_file`, or one's own; None where there is none to be had."""
+    """Reads the secret of the file `key_file`, or the own secret; None if there is none."""
     from transforms.custody import SECRET_BYTES, RegisterKey
 
     remedy = f"make one: head -c {SECRET_BYTES} /dev/urandom > FILE && chmod 600 FILE"
@@ -350,7 +351,7 @@ def erased_path() -> Path:
 
 
 def erasures_stamp() -> object:
-    """Returns what tells another list of erased records from the one that was read."""
+    """Returns a value that changes when the list of erased records changes."""
     try:
         seen = erased_path().stat()
     except OSError:
@@ -359,20 +360,20 @@ def erasures_stamp() -> object:
 
 
 class _ErasedLine(msgspec.Struct):
-    """A line of the list of erased records, as far as it is read: their hashes, and whose key's."""
+    """The fields read from a line of the erasure list: hashes of a record, and their key's id."""
 
     key_id: str
     macs: Annotated[list[Id], msgspec.Meta(min_length=1)]
 
 
 def erasures(key_file: str | None) -> ErasureList | None:
-    """Reads the list of records that were erased; None where none ever was.
+    """Reads the list of erased records; None if there is none.
 
     Args:
-        key_file: the file of the secret of the victim register, or None for one's own.
+        key_file: the file of the secret of the victim register, or None for the own secret.
 
     Raises:
-        UsageError: for a list that cannot be read, or without the secret that it was made under.
+        UsageError: for a list that cannot be read, or if the secret that made it is missing.
     """
     from transforms.custody import ErasureList
 
@@ -404,10 +405,10 @@ def erasures(key_file: str | None) -> ErasureList | None:
 
 
 def register_key(key_file: str | None) -> RegisterKey:
-    """Returns the secret of the victim register; one's own is made where there is none yet.
+    """Returns the secret of the victim register; makes the own secret if there is none yet.
 
     Raises:
-        UsageError: if there is none to be had.
+        UsageError: if it can neither be read nor made.
     """
     key = _register_key(key_file, make=True)
     if key is None:
@@ -416,10 +417,10 @@ def register_key(key_file: str | None) -> RegisterKey:
 
 
 def read_kept(path: Path, kind: type[Kept], remedy: str) -> Kept | None:
-    """Returns what a file of JSON beside the keys says; None without a file.
+    """Returns the content of a JSON file beside the keys; None without a file.
 
     Raises:
-        UsageError: for one that was damaged: it must not be read as if there were none.
+        UsageError: for a damaged file; it must not count as missing.
     """
     try:
         return msgspec.json.decode(read_bytes(path), type=kind)
@@ -452,10 +453,10 @@ def public_key(path: str | Path) -> Ed25519PublicKey:
 
 
 def org_slug(text: str) -> str:
-    """Returns an organisation's slug as it is.
+    """Returns an organisation's slug unchanged.
 
     Raises:
-        UsageError: for any other text.
+        UsageError: for a text that is no slug.
     """
     if not SLUG.fullmatch(text):
         raise UsageError(
@@ -466,9 +467,9 @@ def org_slug(text: str) -> str:
 
 
 def trusted(org: str) -> list[Ed25519PublicKey]:
-    """Reads the trusted keys of an organisation, in order of their ids; none if it has none.
+    """Reads the trusted keys of an organisation, in order of their ids.
 
-    Those that are void from some moment on are among them: see `validity`.
+    They include keys that are void from some moment on; see `validity`.
 
     Raises:
         UsageError: for a key that cannot be used, or that others can write.
@@ -487,7 +488,7 @@ def _closed_key(path: Path) -> Ed25519PublicKey:
 
 
 def trusted_orgs() -> list[str]:
-    """Returns the organisations of which a key is trusted, sorted."""
+    """Returns the organisations with a trusted key, sorted."""
     folder = home() / TRUSTED
     names = (path.name for path in folder.glob("*") if any(path.glob("*.pem")))
     return sorted(name for name in names if SLUG.fullmatch(name))
@@ -499,7 +500,7 @@ def trusted_keys() -> dict[str, list[Ed25519PublicKey]]:
 
 
 def own_public_keys() -> list[Ed25519PublicKey]:
-    """Reads the own public keys, those of before among them; none is made where there is none."""
+    """Reads the own public keys, present and earlier; makes none."""
     own = own_public_key()
     before = [_closed_key(path) for path in sorted((home() / OWN).glob("*.pem"))]
     known = {signing.key_id(key): key for key in (*([own] if own else []), *before)}
@@ -507,10 +508,10 @@ def own_public_keys() -> list[Ed25519PublicKey]:
 
 
 def trust(org: str, key: Ed25519PublicKey) -> bool:
-    """Trusts a key as the organisation's; returns False if it was trusted already.
+    """Trusts a key as the organisation's; returns False if it was already trusted.
 
     Raises:
-        UsageError: if the key is another organisation's already, or cannot be written.
+        UsageError: if the key is already another organisation's, or cannot be written.
     """
     signer = signing.key_id(key)
     org_slug(org)
@@ -526,12 +527,13 @@ def trust(org: str, key: Ed25519PublicKey) -> bool:
 
 
 def distrust(org: str, signer: str | None, since: datetime | None = None) -> list[str]:
-    """Trusts the organisation's key `signer` no longer, or all of its keys; returns their ids.
+    """Stops trusting the organisation's key `signer`, or all its keys; returns their ids.
 
     Args:
         org: the organisation.
-        signer: the id of that key alone.
-        since: from when; what was built on it before stays. Without, nothing of it does.
+        signer: the key's id; None for all keys.
+        since: the time from which the key is void; joins made before stay valid. Without it, all
+            are void.
 
     Raises:
         UsageError: if no such key is trusted.
@@ -542,7 +544,7 @@ def distrust(org: str, signer: str | None, since: datetime | None = None) -> lis
         named = f"the key {signer} of {org}" if signer else f"a key of {org}"
         raise UsageError(f"{named} is not trusted; see ringtrace keys show")
     for path in gone:
-        # The note stays when the key is gone, so that no list of the partner's brings it back.
+        # The note outlives the key, so that no list of the partner can bring the key back.
         note = read_note(org, path.stem)
         revoked = min(filter(None, (note.revoked_since, since or NEVER)))
         write_note(org, path.stem, replace(note, revoked_since=revoked))
@@ -552,7 +554,7 @@ def distrust(org: str, signer: str | None, since: datetime | None = None) -> lis
 
 
 def void_reason(org: str, signer: str, when: datetime) -> str:
-    """Returns why what was built at `when` on what the key signed is void; else nothing."""
+    """Returns why a run built at `when` on content that the key signed is void; else nothing."""
     if signer not in map(signing.key_id, trusted(org)):
         return "signed by a key that is no longer trusted"
     since = validity(org, signer).revoked_since
@@ -561,7 +563,7 @@ def void_reason(org: str, signer: str, when: datetime) -> str:
 
 
 class KeyNote(Validity):
-    """The times of a key, and the key that vouched for it in a list, if one did, and when."""
+    """The times of a key; if a signed list announced it, also the list's key and time."""
 
     vouched_by: str | None = None
     vouched_at: AwareTime | None = None
@@ -573,10 +575,10 @@ def _note_path(org: str | None, signer: str) -> Path:
 
 
 def read_note(org: str | None, signer: str) -> KeyNote:
-    """Reads what is known of a key of an organisation, or of one's own without any.
+    """Reads the note on an organisation's key, or on an own key if `org` is None.
 
     Raises:
-        UsageError: for a note that was damaged: it must not be read as if there were none.
+        UsageError: for a damaged note; it must not count as missing.
     """
     path = _note_path(org, signer)
     check_closed(path)
@@ -584,18 +586,18 @@ def read_note(org: str | None, signer: str) -> KeyNote:
 
 
 def write_note(org: str | None, signer: str, note: KeyNote) -> None:
-    """Writes what is known of a key; raises UsageError if it cannot."""
+    """Writes the note on a key; raises UsageError if it cannot."""
     write_kept(_note_path(org, signer), note)
 
 
 def validity(org: str | None, signer: str) -> Validity:
-    """Returns from when until when a key may sign; one of one's own without an organisation.
+    """Returns the times in which a key may sign; of an own key if `org` is None.
 
-    A key that another one vouched for is void from then on, if that other one was void by then:
-    whoever holds a stolen key can announce a key of theirs with it.
+    If a key was announced by a key that was void by then, it is void from its announcement: the
+    holder of a stolen key can announce a key of their own.
 
     Raises:
-        UsageError: for a note that was damaged.
+        UsageError: for a damaged note.
     """
     note = read_note(org, signer)
     revoked, seen, above = note.revoked_since, {signer}, note

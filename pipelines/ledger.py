@@ -1,11 +1,11 @@
-"""The ledger: what was issued to whom, so that it can be corrected when it proves wrong.
+"""The ledger: who was issued which identifiers, so that mistakes can be corrected.
 
-    issued.jsonl    beside the keys, or --ledger FILE; readable by its owner alone
+    issued.jsonl    beside the keys, or --ledger FILE; readable only by its owner
 
-One line of canonical JSON for each offer, package and correction, and for each offer of a partner
-that a join took: what rests on it is found when its key proves void. Each names the SHA-256 of the
-line before it, so that a line that was changed, added or taken out from between shows. What must
-not be issued is held back here, too: files that name what a run withheld.
+The ledger has a line of canonical JSON for each offer, package and correction. It also has a line
+for each partner's offer that a join took, to find what rests on the offer if its key proves void.
+Each line has the SHA-256 of the line before it, so a changed, added or removed line shows. The
+module also holds back files that name values that a run withheld.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 FILE_NAME = "issued.jsonl"
 
 NO_LINE = "0" * 64
-"""Stands for the digest of the line before the first."""
+"""The previous digest of the first line."""
 
 NOTHING_VOID: Mapping[str, str] = {}
 
@@ -54,7 +54,7 @@ ISSUE_ID = re.compile(r"(?:offer|package)-[0-9a-f]{16}")
 
 
 class EntryKind(StrEnum):
-    """The kinds of entries: three that go out, what takes their contents back, and what came in.
+    """The kinds of entries: three that go out, a correction, and a join of partners' offers.
 
     A submission goes to a hub.
     """
@@ -70,11 +70,11 @@ ISSUED = (EntryKind.OFFER, EntryKind.PACKAGE, EntryKind.SUBMISSION)
 
 
 LEDGER_FLAG = flag("--ledger", "LEDGER", "record of what was issued (default: beside the keys)")
-"""The flag that names where what is issued is recorded."""
+"""The flag that names the ledger's file."""
 
 
 def signing_flags(when: str) -> Declaration:
-    """Returns the flags of the key that signs, and of the time that the signed text gives."""
+    """Returns the flags of the signing key, and of the time in the signed text."""
     key = flag("--key", "FILE", "private key to sign with (default: your own)")
     return all_of(key, flag("--now", "TIME", f"{when} (default: now)"))
 
@@ -83,7 +83,7 @@ SIGNING_FLAGS = signing_flags("when it is issued")
 
 
 def own_org(dest: str) -> Declaration:
-    """Returns the flag that names one's own organisation."""
+    """Returns the flag that names the own organisation."""
     return flag("--from", "ORG", "your own slug (default: the run's organisation)", dest=dest)
 
 
@@ -91,27 +91,28 @@ OWN_ORG_FLAG = own_org("sender")
 
 
 class LedgerError(FailedError):
-    """A ledger that cannot be relied on; the message is one line."""
+    """An error of a ledger that cannot be trusted; the message is one line."""
 
 
 class Entry(Record):
-    """One line: something issued, or the correction of it.
+    """One line of the ledger: an issue, its correction, or a join.
 
     Attributes:
-        at: when, in UTC, to the second.
+        at: time in UTC, to the second.
         kind: an `EntryKind`.
-        recipient: slug of an organisation, or code of a recipient of referrals; of a join, whose
-            offer it took.
-        sha256: of the offer, or of the package's seal; of a correction, of what it corrects.
-        run_id: of the run that it was made from; of a join, the joint run's.
-        identifiers: those that left, as they left; of a correction, those that it takes back.
-        reference: the package's own reference; of a join, its folder; nothing for an offer.
-        files: of a package, its files that name each identifier, as places in `identifiers`.
-        facts: of a package, what a superseding one is compared with, and `consents`, the SHA-256
-            of partners' letters; of a reply, `joint`, the joint run that it answers from; of a
-            join, when the offer was issued and by which key.
-        supersedes: SHA-256 of the seal of the package that this one takes the place of.
-        built_on: ids of the runs that it rests on: that one, and those on which analysts decided.
+        recipient: slug of an organisation, or code of a recipient of referrals. For a join: the
+            sender of the offer.
+        sha256: digest of the offer, or of the package's seal. For a correction: the digest of the
+            corrected offer or package.
+        run_id: id of the run that it was made from. For a join: the joint run.
+        identifiers: identifiers as they left. For a correction: the ones that it takes back.
+        reference: the package's own reference. For a join: its folder. Empty for an offer.
+        files: for a package, by file, the places in `identifiers` that the file names.
+        facts: for a package, facts to compare a superseding package with, and `consents`, the
+            SHA-256 of partners' letters. For a reply: `joint`, the joint run behind it. For a join:
+            when the offer was issued, and by which key.
+        supersedes: SHA-256 of the seal of the package that this package replaces.
+        built_on: ids of the runs that it rests on: its own, and runs on which analysts decided.
     """
 
     at: str
@@ -128,13 +129,13 @@ class Entry(Record):
 
     @property
     def rests_on_letters(self) -> tuple[str, ...]:
-        """The runs and letters with which it stands: their joins' offers, and consents."""
+        """Runs and letters that it depends on: void if their offer or consent is revoked."""
         joint = self.facts.get("joint")
         return (self.run_id, *([str(joint)] if joint else ()), *self.facts.get("consents", ()))
 
     @property
     def issue_id(self) -> str:
-        """The short name of what was issued, for people and for `--supersedes`."""
+        """The short name of an offer or package, for people and for `--supersedes`."""
         return f"{self.kind}-{self.sha256[:16]}"
 
     @property
@@ -150,9 +151,9 @@ class Entry(Record):
 
 @dataclass(frozen=True)
 class Outstanding:
-    """An issue, and those of its identifiers that were withdrawn since and not taken back yet.
+    """An issue, and its identifiers that were withdrawn since and not taken back yet.
 
-    `why` says why all of it is taken back, where that is due to a partner's letter.
+    `why` says why all of it is taken back, if a partner's letter is the reason.
     """
 
     entry: Entry
@@ -166,11 +167,11 @@ def ledger_path(file: str | None) -> Path:
 
 
 def read_ledger(file: str | None) -> tuple[Entry, ...]:
-    """Reads the entries in their order; none where there is no ledger beside the keys yet.
+    """Reads the entries in their order; none if there is no ledger beside the keys yet.
 
     Raises:
-        LedgerError: if a line does not follow from the one before it.
-        UsageError: if the file cannot be read, or the one that was `file` does not exist.
+        LedgerError: if a line does not follow from the line before it.
+        UsageError: if the ledger cannot be read, or `file` does not exist.
     """
     path = ledger_path(file)
     with system_errors(path, "give the ledger that offers wrote"):
@@ -181,17 +182,17 @@ def read_ledger(file: str | None) -> tuple[Entry, ...]:
 
 
 def record(file: str | None, entries: Iterable[Entry]) -> None:
-    """Adds entries to the ledger as `recorded` does, with nothing to wait for."""
+    """Adds entries to the ledger, as `recorded` with an empty block."""
     with recorded(file, entries):
         pass
 
 
 @contextmanager
 def recorded(file: str | None, entries: Iterable[Entry]) -> Iterator[None]:
-    """Adds entries to the ledger, in one rename, before the block; takes them back if it fails.
+    """Adds entries to the ledger, in one rename, before the block; removes them if it fails.
 
     Raises:
-        LedgerError: if a line there does not follow from the one before it: nothing is added.
+        LedgerError: if a line there does not follow from the line before it; nothing is added.
         UsageError: if the file cannot be written.
     """
     path = Path(os.path.realpath(ledger_path(file)))
@@ -207,15 +208,15 @@ def recorded(file: str | None, entries: Iterable[Entry]) -> Iterator[None]:
                 line = canonical_json(structs.asdict(entry) | {"previous": previous})
                 previous = digest_of(line)
                 lines += line + b"\n"
-            # A disk that is full half-way through a line would leave a ledger that looks changed.
+            # If the disk were full in the middle of a line, the ledger would look changed.
             held.enter_context(replaced({path: content + lines}))
         yield
 
 
 def void_joins(org: str | None = None) -> dict[str, str]:
-    """Returns why joins are void, by the id of the joint run: the key of an offer in it is.
+    """Returns why joins are void, by the id of the joint run: an offer's key is void.
 
-    Joins are recorded beside the keys; with `org`, those of its offers alone are returned.
+    Joins are recorded beside the keys. With `org`, only joins of its offers are returned.
 
     Raises:
         LedgerError: if the ledger was changed.
@@ -231,13 +232,13 @@ def void_joins(org: str | None = None) -> dict[str, str]:
 
 
 def void_basis(basis: Iterable[str], void: Mapping[str, str]) -> str:
-    """Returns why something that rests on these runs is void, if one of them is; else nothing."""
+    """Returns why something that rests on runs is void, if one of the runs is; else nothing."""
     first = min((run_id for run_id in basis if run_id in void), default=None)
     return f"rests on the join {first}, which is void: {void[first]}" if first else ""
 
 
 def revoked_basis(entry: Entry, revoked: Mapping[str, str]) -> str:
-    """Returns why a partner's letter that an issue stands with was revoked; else nothing."""
+    """Returns why a partner's letter that an issue depends on was revoked; else nothing."""
     return next((revoked[each] for each in entry.rests_on_letters if each in revoked), "")
 
 
@@ -251,20 +252,20 @@ def outstanding(
     void: Mapping[str, str] = NOTHING_VOID,
     revoked: Mapping[str, str] = NOTHING_VOID,
 ) -> list[Outstanding]:
-    """Returns the issues that name a withdrawn identifier and were not corrected about it since.
+    """Returns the issues that name a withdrawn identifier and have not been corrected since.
 
-    A correction takes back what was issued before it; what is issued again counts again. A package
-    that supersedes another one takes back what it does not name itself. All that an issue names is
-    withdrawn where it rests on a join that is void, was made of one whose offer was revoked or
-    answers from it, or was made with a consent that was revoked; in the latter cases a superseding
-    package takes the place of all.
+    A correction takes back identifiers issued before it; an identifier issued again counts again. A
+    superseding package takes back the identifiers of the earlier package that it does not name.
+    All identifiers of an issue are withdrawn if it rests on a void join, uses a join with a revoked
+    offer, or was made with a revoked consent. In the last two cases, a superseding package replaces
+    the whole issue.
 
     Args:
-        entries: of the ledger, in their order.
+        entries: the ledger's entries, in their order.
         withdrawn: ids without epochs.
         void: why joins are void, by the id of the joint run.
-        revoked: the same of joins with an offer that its sender took back, on which decisions hold,
-            and of consents, by the SHA-256 of the letter.
+        revoked: why letters are revoked: by the id of the joint run for an offer that its sender
+            took back (decisions on that run hold), by the SHA-256 of the letter for a consent.
     """
     wrong = frozenset(withdrawn)
     issued: dict[tuple[str, str], Entry] = {}
@@ -303,7 +304,7 @@ def find_package(entries: Iterable[Entry], name: str) -> Entry | None:
 
 
 def values_withheld(run: Run, register_key: str | None, *, no_register: bool) -> WithheldValues:
-    """Returns what a finished run withheld, by the flags of `REGISTER_FLAGS`.
+    """Returns the values that a finished run withheld, by the flags of `REGISTER_FLAGS`.
 
     Raises:
         UsageError: for a secret or a register that cannot be used.
@@ -317,16 +318,16 @@ def values_withheld(run: Run, register_key: str | None, *, no_register: bool) ->
 
 
 def hold_back(run: Run, folder: str, files: Mapping[str, bytes], values: WithheldValues) -> None:
-    """Puts those of some files that name withheld values into the private folder of their run.
+    """Moves files that name withheld values into the private folder of their run.
 
     Args:
-        run: of which they were made.
-        folder: they are: the name of a folder.
-        files: by name.
-        values: that the run withheld.
+        run: the run that the files were made from.
+        folder: name of the folder of the files.
+        files: content by file name.
+        values: values that the run withheld.
 
     Raises:
-        UsageError: if there is one: nobody must give it out.
+        UsageError: if there is such a file: it must not leave.
     """
     from reports.pieces import texts_of_data
     from transforms.write import count_withheld, set_aside
@@ -350,7 +351,7 @@ def _take_back(
 
 
 def _entries(content: bytes, path: Path) -> Iterator[Entry]:
-    """Yields the entries of a whole ledger, each once its place in the chain is checked."""
+    """Yields the entries of a whole ledger, after checking each one's place in the chain."""
     *lines, rest = content.split(b"\n")
     previous = NO_LINE
     for number, line in enumerate([*lines, rest] if rest else lines, 1):
@@ -365,7 +366,7 @@ def _entries(content: bytes, path: Path) -> Iterator[Entry]:
 
 
 def _entry(line: bytes, previous: str) -> Entry | None:
-    """Parses a line that follows the one with the digest `previous`; None if it does not."""
+    """Parses a line; None if it does not follow the line with the digest `previous`."""
     try:
         fields = parse_canonical_json(line)
         follows = fields.pop("previous", None) == previous

@@ -1,8 +1,8 @@
-"""Parses command lines strictly: what commands have in common, and Beam's own options.
+"""Parses command lines strictly: flags that commands share, and Beam's own options.
 
-Beam drops a flag that it does not know without a word; a run with a misspelled `--known-legitimate`
-would then name an innocent line, so an unknown flag ends the program. Long, since every flag that
-commands share is declared and checked here.
+Beam silently ignores unknown flags. A run with a misspelled `--known-legitimate` would then name an
+innocent line, so an unknown flag ends the program. The module is long because it declares and
+checks every shared flag.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ Json = dict[str, Any]
 """An object of JSON or TOML."""
 
 Row = Mapping[str, Any]
-"""A row of a table by column, or another object that is only read."""
+"""A row of a table, by column, or another read-only object."""
 
 LOCAL_RUNNER = "FnApiRunner"
 """Beam's in-process runner by name: `DirectRunner` picks another engine on another machine."""
 
 JOB_SERVERS = frozenset(["portablerunner", "flinkrunner", "sparkrunner"])
-"""Runners that hand a pipeline to a job server, which is mostly Java's; in lower case."""
+"""Runners that submit a pipeline to a job server, mostly written in Java; in lower case."""
 
 UNUSED_BY_BEAM = ("IPython", "pandas")
-"""Modules that Beam and Arrow load where they find them, and that no pipeline here uses."""
+"""Modules that Beam and Arrow load if installed, and that no pipeline here uses."""
 
 EPILOG = "Any Beam option may follow, such as --runner=FlinkRunner or --project=NAME."
 
@@ -58,7 +58,7 @@ RENAMED = {
     "--snapshot-every": "--snapshot-interval",
     "--weights": "--priority-weights",
 }
-"""Options by the name that they once had, which an error of the old name suggests."""
+"""Present options by their former names, for the error on a former name."""
 
 
 class UsageError(Exception):
@@ -66,12 +66,12 @@ class UsageError(Exception):
 
 
 class BusyError(UsageError):
-    """An error that passes: another process ends what it does, or the disk has room again."""
+    """An error that passes: another process is writing, or the disk is full."""
 
 
 @contextmanager
 def usage_errors(*kinds: type[Exception], before: str = "", after: str = "") -> Iterator[None]:
-    """Lets errors that say in one line what to correct end as a UsageError."""
+    """Turns errors of these kinds, whose message is one line, into a UsageError."""
     try:
         yield
     except kinds as error:
@@ -79,17 +79,17 @@ def usage_errors(*kinds: type[Exception], before: str = "", after: str = "") -> 
 
 
 SYSTEM_REMEDIES: Mapping[str, str] = read_data("words")["system"]
-"""Remedies of system errors by their names, read before one of them keeps files from being read."""
+"""Remedies of system errors by name, loaded before such an error prevents reading files."""
 
 
 @contextmanager
 def system_errors(
     path: object, remedy: str, *, but_full_disk: bool = False, below: bool = False
 ) -> Iterator[None]:
-    """Lets what the system refuses end as a UsageError that names the path and the remedy.
+    """Turns system errors into a UsageError with the path and the remedy.
 
-    `but_full_disk` lets the error of a full disk pass, which is nobody's wrong usage; `below` names
-    the file that failed, where it is known, in place of the folder.
+    With `but_full_disk`, the error of a full disk passes unchanged, as it is no wrong usage. With
+    `below`, the error names the file that failed, if known, instead of the folder.
     """
     try:
         yield
@@ -106,7 +106,7 @@ def system_errors(
 
 
 def say(*lines: str) -> int:
-    """Prints lines at once, as progress goes to the other stream; returns the exit status 0."""
+    """Prints lines without buffering, since progress goes to stderr; returns the exit status 0."""
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()
     return 0
@@ -123,7 +123,7 @@ class StrictParser(ArgumentParser):
         super().__init__(allow_abbrev=False, **settings)
 
     is_subcommand = False
-    """True for one below another: what it does not know is its own error, not the other's."""
+    """True for a subcommand's parser: it reports unknown words itself, not its parent."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Parses as argparse does, and remembers the words for `error`."""
@@ -134,7 +134,7 @@ class StrictParser(ArgumentParser):
         return known, rest
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parses as argparse does; words that may be left out can stand behind options, too."""
+        """Parses as argparse does; optional words may also follow options."""
         several = sum(action.nargs == "?" for action in self._get_positional_actions()) > 1
         return (self.parse_intermixed_args if several else super().parse_args)(args, namespace)
 
@@ -143,12 +143,12 @@ class StrictParser(ArgumentParser):
         return {action.dest: action for action in self._actions}
 
     def error(self, message: str) -> NoReturn:
-        """Raises a UsageError of one line, with the option or word that may have been meant."""
+        """Raises a UsageError of one line, with a likely correct option or word."""
         left = meant = ""
         if message.startswith("unrecognized arguments: "):
             left = message.split(" ")[2]
         elif message.startswith("the following arguments are required"):
-            # A mistyped option is also missing: the mistake is named, not what follows from it.
+            # A mistyped option is also missing: the error names the mistyped option.
             known = self._option_string_actions
             options = (word for word in self._words if word.startswith("--"))
             left = next((word for word in options if word.partition("=")[0] not in known), "")
@@ -164,7 +164,7 @@ class StrictParser(ArgumentParser):
 
 
 def unknown_word(word: str, known: Iterable[str]) -> tuple[str, str]:
-    """Returns the error of a word that no option takes, and what may have been meant."""
+    """Returns the error on a word that no option takes, and the likely correct word."""
     if not word.startswith("-"):
         return f"unexpected argument {word!r}", ""
     option = word.partition("=")[0]
@@ -172,7 +172,7 @@ def unknown_word(word: str, known: Iterable[str]) -> tuple[str, str]:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Returns "; did you mean X?" for the known word that is most like this one, or nothing."""
+    """Returns "; did you mean X?" for the most similar known word, or nothing."""
     names = {name.lstrip("-"): name for name in known}
     if RENAMED.get(word, "").lstrip("-") in names:
         return f"; did you mean {RENAMED[word]}?"
@@ -181,13 +181,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 Flags = _ActionsContainer
-"""A parser, or a group of one, in which flags are declared."""
+"""A parser, or a group in it, that flags are added to."""
 
 Declaration = Callable[[Flags], object]
 """A function that declares flags."""
 
 Work = Callable[[Namespace], int]
-"""A function that does what a command is for; it returns the exit status."""
+"""A function that does a command's work; it returns the exit status."""
 
 
 def moment(text: str) -> datetime:
@@ -196,7 +196,7 @@ def moment(text: str) -> datetime:
         time = datetime.fromisoformat(text)
         if time.tzinfo is not None:
             return time.astimezone(UTC)
-    except (ValueError, OverflowError):  # the year 0 or 10000 in UTC
+    except (ValueError, OverflowError):  # the year would be 0 or 10000 in UTC
         raise ArgumentTypeError(f"'{text}' is not an ISO 8601 time") from None
     raise ArgumentTypeError(f"'{text}' has no zone, such as Z or +01:00")
 
@@ -227,7 +227,7 @@ class Number:
 
 
 class WholeNumber(Number):
-    """The same of a whole number."""
+    """The `type` of a flag that takes a whole number."""
 
     def parse(self, text: str) -> float:
         """Returns the number of a text; NaN for none."""
@@ -265,7 +265,7 @@ def _checked_format(kind: RecordKind, text: str) -> str:
 
     known = [name for name, adapter in ADAPTERS_BY_NAME.items() if kind in adapter.kinds]
     if text not in known:
-        # No file can be said to be empty, and one that is read by a map needs --map alone.
+        # Nobody names a file's format `empty`; a file that a map reads needs only --map.
         named = ", ".join(name for name in known if name != "empty" and not name.startswith("map-"))
         raise ArgumentTypeError(f"'{text}' is not a format of {kind}s; choose {named}")
     return text
@@ -277,10 +277,7 @@ def help_text(action: Action) -> str:
 
 
 def flag(name: str, metavar: str | None, about: str, **settings: Any) -> Declaration:
-    """Returns the declaration of an option that takes a value, or of an argument.
-
-    A TIME is parsed.
-    """
+    """Returns the declaration of an option with a value, or of an argument; parses a TIME."""
     if metavar == "TIME":
         settings.setdefault("type", moment)
     return methodcaller("add_argument", name, metavar=metavar, help=about, **settings)
@@ -313,14 +310,14 @@ def group(title: str, *declarations: Declaration) -> Declaration:
 
 
 def exclusive(*declarations: Declaration) -> Declaration:
-    """Returns the declaration of flags of which one may be given."""
+    """Returns the declaration of flags that exclude each other."""
     return lambda parser: all_of(*declarations)(parser.add_mutually_exclusive_group())
 
 
 class Subcommand(NamedTuple):
-    """A word behind a command, its line in --help, its flags, and the function that does the work.
+    """A word after a command, its line in --help, its flags, and the function that does the work.
 
-    The function of one that has subcommands itself is `run_subcommand`.
+    If it has subcommands itself, the function is `run_subcommand`.
     """
 
     name: str
@@ -335,7 +332,7 @@ def subcommand(name: str, summary: str, *flags: Declaration) -> Callable[[Work],
 
 
 def subcommands(*words: Subcommand, required: bool = True) -> Declaration:
-    """Returns the declaration of words; the innermost that is given becomes `subcommand`."""
+    """Returns the declaration of subcommands; the innermost given one becomes `subcommand`."""
 
     def declare(parser: Any) -> None:
         subparsers = parser.add_subparsers(metavar="WORD", required=required)
@@ -350,7 +347,7 @@ def subcommands(*words: Subcommand, required: bool = True) -> Declaration:
 
 
 def run_subcommand(arguments: Namespace) -> int:
-    """Runs the innermost subcommand that was given; returns the exit status."""
+    """Runs the innermost given subcommand; returns the exit status."""
     return int(arguments.subcommand.run(arguments))
 
 
@@ -396,7 +393,7 @@ FORMAT_FLAGS = all_of(
         type=time_zone,
     ),
 )
-"""The flags that say how records are to be read."""
+"""The flags that say how to read records."""
 
 
 KNOWN_LEGITIMATE_FLAG = several(
@@ -404,7 +401,7 @@ KNOWN_LEGITIMATE_FLAG = several(
     "FILE",
     "CSV entity_id,reason of identifiers never to name, added to the shipped list",
 )
-"""The flag that names who must not be accused."""
+"""The flag that names the lists of innocent identifiers."""
 
 
 REGISTER_FLAGS = all_of(
@@ -425,7 +422,7 @@ PRIVATE_OUTPUT_FLAG = flag(
     "restricted folder for private/, in place of the output's; without it nothing private "
     "is kept where the output has no file modes, as in an object store",
 )
-"""The flag of where a run's private files go."""
+"""The flag of the folder of a run's private files."""
 
 
 OTHER_REGISTERS_FLAG = several(
@@ -433,7 +430,7 @@ OTHER_REGISTERS_FLAG = several(
     "FILE",
     "more victim registers of your own: private/victims of another run, or a file of it",
 )
-"""The flag of more registers than those of the runs that are named."""
+"""The flag of further registers, besides the named runs' registers."""
 
 
 READING_FLAGS = all_of(
@@ -462,7 +459,7 @@ READING_FLAGS = all_of(
         "leave out files in an input folder that cannot be read (default: the run fails)",
     ),
 )
-"""The flags, common to a batch and a stream, of how records are read."""
+"""The flags for reading records, common to a batch and a stream."""
 
 
 PEOPLE_FLAG = flag(
@@ -498,7 +495,7 @@ CLUSTERING_FLAGS = all_of(
         "TOML of weights that rank clusters, in place of the shipped ones",
     ),
 )
-"""The flags, common to a batch and a stream, of what decides on clusters."""
+"""The flags of decisions on clusters, common to a batch and a stream."""
 
 
 WRITING_FLAGS = all_of(
@@ -512,7 +509,7 @@ WRITING_FLAGS = all_of(
     PRIVATE_OUTPUT_FLAG,
     REGISTER_FLAGS,
 )
-"""The flags, common to a batch and a stream, of what is written."""
+"""The flags of the output, common to a batch and a stream."""
 
 
 PROCESS_FLAGS = all_of(
@@ -522,20 +519,20 @@ PROCESS_FLAGS = all_of(
     flag("--config", "FILE", "TOML of any of these options"),
     switch("--debug", "show tracebacks and Beam's own log"),
 )
-"""The flags, common to a batch and a stream, of how the command itself runs."""
+"""The flags of the command itself, common to a batch and a stream."""
 
 
 def parse_with_beam(parser: StrictParser, arguments: Sequence[str]) -> Namespace:
-    """Parses the flags of a parser that has `--config`, and takes what is left as Beam's.
+    """Parses the flags of a parser that has `--config`, and takes the rest as Beam's.
 
-    What the command line gives outweighs the TOML file.
+    The command line outweighs the TOML file.
 
     Returns:
         The values, lists as tuples; `beam`, Beam's flags; and `usage_error`, which raises a
-        UsageError of its message.
+        UsageError with its message.
 
     Raises:
-        UsageError: for a flag that neither knows, or a value that cannot be.
+        UsageError: for an unknown flag, or an impossible value.
     """
     known, rest = parser.parse_known_args(arguments)
     if known.config:
@@ -558,7 +555,7 @@ def make_parser(name: str, summary: str, module: Any, *, takes_beam_options: boo
 
 @contextmanager
 def files_of_owner() -> Iterator[None]:
-    """Makes files and folders that others than their owner can neither read nor write."""
+    """Makes files and folders that only their owner can read and write."""
     before = os.umask(0o077)
     try:
         yield
@@ -570,13 +567,13 @@ _notices: list[str] = []
 
 
 def add_notice(line: str) -> None:
-    """Keeps a line that is said once a command gets through: an error is one line alone."""
+    """Keeps a line to print if the command succeeds; if it fails, only the error is printed."""
     if line not in _notices:
         _notices.append(line)
 
 
 def take_notices() -> list[str]:
-    """Returns the lines that wait to be said, which are then forgotten."""
+    """Returns and forgets the kept lines."""
     lines = [*_notices]
     _notices.clear()
     return lines
@@ -587,7 +584,7 @@ def run_command(
 ) -> int:
     """Parses the arguments of `ringtrace NAME` and runs its `module`; returns the exit status.
 
-    If it `takes_beam_options`, there is `--config`, and flags that it does not know go to Beam.
+    If it `takes_beam_options`, there is `--config`, and unknown flags go to Beam.
     """
     parser = make_parser(name, summary, module, takes_beam_options=takes_beam_options)
     take_notices()
@@ -626,27 +623,27 @@ def run_command(
 
 
 def describe_system_error(number: int) -> str:
-    """Returns a system error by name, and what to do: its own text may hold a path or data."""
+    """Returns a system error's name and its remedy; its own text may hold a path or data."""
     name = errno.errorcode.get(number, str(number))
     remedy = SYSTEM_REMEDIES.get(name)
     return f"{os.strerror(number)} ({name})" + (f"; {remedy}" if remedy else "")
 
 
 class _NotImported:
-    """A finder of modules that finds those of some names nowhere."""
+    """A finder of modules that makes imports of some names fail."""
 
     def __init__(self, names: Container[str]) -> None:
         self._names = names
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002
-        """Raises ModuleNotFoundError for one of the names."""
+        """Raises ModuleNotFoundError for these names."""
         if name in self._names:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 @contextmanager
 def not_imported(names: Container[str]) -> Iterator[None]:
-    """Lets imports of optional modules fail until the block ends, unless they are loaded."""
+    """Makes imports of optional modules fail until the block ends, unless already loaded."""
     finder: Any = _NotImported(names)
     sys.meta_path.insert(0, finder)
     try:
@@ -658,7 +655,7 @@ def not_imported(names: Container[str]) -> Iterator[None]:
 def run_writer(
     module: str, metavar: str, write: Callable[[Path], None], arguments: Sequence[str]
 ) -> int:
-    """Runs `python -m MODULE PATH`, which publishes something there; returns the exit status."""
+    """Runs `python -m MODULE PATH`, which writes to PATH; returns the exit status."""
     parser = StrictParser(prog=f"python -m {module}")
     flag("path", metavar, "where to write", type=Path)(parser)
     try:
@@ -672,22 +669,22 @@ def run_writer(
 
 
 def gives(flags: Iterable[str], name: str) -> bool:
-    """Returns whether Beam's flags give an option a value."""
+    """Tells whether Beam's flags give an option a value."""
     return any(flag.partition("=")[0] == name for flag in flags)
 
 
 def with_default_runner(flags: tuple[str, ...], runner: str) -> tuple[str, ...]:
-    """Returns Beam's flags with `runner`, where they name none."""
+    """Returns Beam's flags, with `runner` if they name none."""
     return flags if gives(flags, "--runner") else (*flags, f"--runner={runner}")
 
 
 def has_job_server(flags: Iterable[str]) -> bool:
-    """Returns whether Beam's flags name a runner with a job server."""
+    """Tells whether Beam's flags name a runner with a job server."""
     return not JOB_SERVERS.isdisjoint(word.lower() for flag in flags for word in flag.split("="))
 
 
 def _flags_of_toml(path: str, parser: StrictParser) -> list[str]:
-    """Reads a TOML file of options as the flags that say the same."""
+    """Reads a TOML file of options as the equivalent flags."""
     with (
         usage_errors(UnicodeDecodeError, tomllib.TOMLDecodeError, before=f"{path}: not TOML: ",
                      after="; write name = value lines in UTF-8"),
@@ -708,7 +705,7 @@ def _flags_of_toml(path: str, parser: StrictParser) -> list[str]:
 
 
 def option_flags(name: str, value: object, action: Action | None) -> Iterator[str]:
-    """Yields the flags that give an option its value; without an `action` it is one of Beam's.
+    """Yields the flags that give an option its value; without an `action` it is Beam's option.
 
     Raises:
         TypeError: for a value of a type that the option does not take.
@@ -740,15 +737,15 @@ def option_flags(name: str, value: object, action: Action | None) -> Iterator[st
 
 
 def beam_flags(rest: Sequence[str], prog: str, own: Iterable[str] = ()) -> tuple[str, ...]:
-    """Returns the flags as they are, if Beam knows every one of them.
+    """Returns the flags unchanged, if Beam knows all of them.
 
     Args:
         rest: flags that are not ringtrace's.
         prog: the program that an error names.
-        own: ringtrace's options, of which one may have been meant.
+        own: ringtrace's options, to suggest in an error.
 
     Raises:
-        UsageError: for one that it does not know.
+        UsageError: for an unknown flag.
     """
     from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
@@ -759,7 +756,7 @@ def beam_flags(rest: Sequence[str], prog: str, own: Iterable[str] = ()) -> tuple
 
     parser = Strict(prog=prog, add_help=False, conflict_handler="resolve")
     for options in PipelineOptions.__subclasses__():
-        # Those of our own steps are ours to declare, where they mean something.
+        # Options of ringtrace's own steps are declared where they have a meaning.
         if "_add_argparse_args" in vars(options) and not options.__module__.startswith(
             "transforms"
         ):

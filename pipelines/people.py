@@ -27,13 +27,13 @@ _NAME = f"a name of a person must be 1 to {MOST_NAME} visible characters, with p
 
 
 class _PeopleFile(Record):
-    """A file of people: a table `[[person]]` each."""
+    """A file of people, with a table `[[person]]` for each."""
 
     person: tuple[Person, ...]
 
 
 def read_people(path: str | None) -> People:
-    """Reads the people of a TOML file by their names and keys; nobody without one.
+    """Reads the people of a TOML file, by their names and keys; none without a file.
 
     Raises:
         UsageError: for a file that cannot be used, that others can write, or that gives a name or a
@@ -59,10 +59,10 @@ def read_people(path: str | None) -> People:
 
 
 def person_named(text: str, people: People) -> Person:
-    """Returns who has a name, in any of its forms of UTF-8; without a list, whoever it names.
+    """Returns the person of a name, in any of its UTF-8 forms; without a list, a new person.
 
     Raises:
-        UsageError: for what is no name that people can tell apart, or nobody's on the list.
+        UsageError: for an ambiguous name, or a name that is not on the list.
     """
     name = person_name(text)
     if not name:
@@ -76,15 +76,15 @@ def person_named(text: str, people: People) -> Person:
 
 
 def check_may_sign(author: str, people: People, key: str | None) -> None:
-    """Refuses an author whose role does not decide, or whose decisions another key signs.
+    """Checks that an author's role may decide, and that the author's own key signs.
 
     Args:
-        author: The id.
+        author: The author's id.
         people: The people, if they are known.
         key: The private key file that will sign, in place of the own key.
 
     Raises:
-        UsageError: for one.
+        UsageError: if not.
     """
     person = people.get(compared_name(author))
     if person and not person.may_judge:
@@ -98,11 +98,11 @@ def check_may_sign(author: str, people: People, key: str | None) -> None:
 
 
 def is_two_person(run: Run) -> bool:
-    """Returns whether a confirm or a review counts in a run once two people made it."""
+    """Tells whether a run counts a confirm or a review only once two people made it."""
     return run.manifest["options"].get("two_person") is True
 
 
 def recorded_people(options: Namespace) -> Json:
-    """Returns what a manifest says of --two-person and --people; nothing without them."""
+    """Returns the manifest's entries for --two-person and --people; nothing without them."""
     two = {"two_person": True} if options.two_person else {}
     return two | ({"people": file_digest(options.people)} if options.people else {})

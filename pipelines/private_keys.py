@@ -36,10 +36,10 @@ AGENT_SOCKET = "SSH_AUTH_SOCK"
 LONGEST_PASSPHRASE = 1_024
 
 LEAST_PASSPHRASE = 12
-"""Characters of a new passphrase, at least: PKCS 8 slows down who guesses it only a little."""
+"""Shortest new passphrase, in characters: PKCS 8 slows guessing down only a little."""
 
 AGENT_SECONDS = 60
-"""The time that a person has to touch a token, or to answer the agent's question."""
+"""Seconds that a person has to touch a token, or to answer the agent's question."""
 
 _LARGEST_REPLY = 256 * 1024
 
@@ -50,7 +50,7 @@ _SSH_ED25519 = b"ssh-ed25519"
 
 
 def read_secret_file(path: Path, most: int, remedy: str) -> bytes:
-    """Reads a file that nobody but its owner may read.
+    """Reads a file that only its owner may read.
 
     Raises:
         UsageError: if it cannot be read, or others can read it too.
@@ -64,14 +64,14 @@ def read_secret_file(path: Path, most: int, remedy: str) -> bytes:
 
 
 _opened: dict[bytes, Ed25519PrivateKey] = {}
-"""Locked keys that this process opened, by their files' bytes: nobody is asked twice."""
+"""Locked keys that this process opened, by their files' bytes, so that it asks only once."""
 
 
 def open_private_key(content: bytes, name: str) -> Ed25519PrivateKey:
-    """Returns the private key of a file's bytes, or one whose private part an agent holds.
+    """Returns the private key of a file's bytes; for a public key, the agent's private key.
 
     Raises:
-        UsageError: for no such key, or one that cannot be opened.
+        UsageError: for bytes that are no key, or a key that cannot be opened.
     """
     with usage_errors(KeyFileError):
         if b"PRIVATE KEY" not in content and b"PUBLIC KEY" in content:
@@ -90,7 +90,7 @@ def open_private_key(content: bytes, name: str) -> Ed25519PrivateKey:
 
 
 def given_passphrase() -> bytes | None:
-    """Returns the passphrase of the environment; None where it names none.
+    """Returns the passphrase of the environment; None if it has none.
 
     Raises:
         UsageError: for a file that cannot be read, or that others can read.
@@ -103,10 +103,10 @@ def given_passphrase() -> bytes | None:
 
 
 def new_passphrase() -> bytes:
-    """Returns a passphrase to lock a key with, from the environment or typed twice.
+    """Returns a passphrase to encrypt a key, from the environment or typed twice.
 
     Raises:
-        UsageError: for one that is too short or was typed in two ways, or where nobody can type.
+        UsageError: if it is too short, was typed differently, or there is no terminal.
     """
     passphrase = given_passphrase()
     if passphrase is None:
@@ -119,10 +119,10 @@ def new_passphrase() -> bytes:
 
 
 def keyring_passphrase(key_id: str) -> bytes:
-    """Makes a passphrase, and leaves it in the system's keyring.
+    """Makes a passphrase, and stores it in the system's keyring.
 
     Raises:
-        UsageError: without the package, or a keyring to keep it in.
+        UsageError: without the package or a keyring.
     """
     keyring = _keyring()
     if keyring is None:
@@ -171,7 +171,7 @@ class AgentError(UsageError):
 
 
 class AgentKey(Ed25519PrivateKey):
-    """A private key that an agent holds: it signs, and is never seen."""
+    """A private key that an agent holds. It signs but cannot be read."""
 
     def __init__(self, public: Ed25519PublicKey) -> None:
         self._public = public
@@ -181,10 +181,10 @@ class AgentKey(Ed25519PrivateKey):
         return self._public
 
     def sign(self, data: Any) -> bytes:
-        """Lets the agent sign, and checks what it says.
+        """Lets the agent sign, and checks the signature.
 
         Raises:
-            AgentError: if it does not.
+            AgentError: if the agent does not sign, or signs wrongly.
         """
         content = bytes(data)
         request = bytes([_SIGN]) + _text(_blob(self._public)) + _text(content) + bytes(4)
@@ -204,7 +204,7 @@ class AgentKey(Ed25519PrivateKey):
         return raw
 
     def private_bytes(self, *_: Any, **__: Any) -> bytes:
-        """Raises UsageError: the agent gives no private key away."""
+        """Raises UsageError: the agent never hands out a private key."""
         raise UsageError("the key is in an agent, which gives it to nobody; use it there")
 
     private_bytes_raw = private_bytes
@@ -247,7 +247,7 @@ def _text(content: bytes) -> bytes:
 
 
 def _texts(content: bytes) -> list[bytes]:
-    """Splits bytes into texts, each behind its length."""
+    """Splits bytes into texts, each preceded by its length."""
     texts, place = [], 0
     while place < len(content):
         (size,) = struct.unpack_from(">I", content, place)
@@ -280,7 +280,7 @@ def _ask_agent(message: bytes) -> bytes:
 def _received(wire: socket.socket, size: int, end: float) -> bytes:
     parts = b""
     while len(parts) < size:
-        # Of the whole: bytes that come one by one never exceed the time of any one call.
+        # The limit is for the whole answer: single bytes would never exceed a limit for each call.
         wire.settimeout(max(0.001, end - time.monotonic()))
         part = wire.recv(size - len(parts))
         if not part:

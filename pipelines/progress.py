@@ -1,9 +1,9 @@
 """Shows what a run is doing: a live line on a terminal, plain lines elsewhere.
 
-Beam's local runner names each stage that it begins. `data/batch_steps.toml` says which share of a
-batch run's time each takes, as `python -m benchmarks.batch --stages` measured it. From that and the
-time that has passed follow the share of the work that is done and the time that remains. Other
-runners name no stages here, so nothing is shown of them.
+Beam's local runner logs each stage that it begins. `data/batch_steps.toml` has the stages' shares
+of a batch run's time, measured by `python -m benchmarks.batch --stages`. From these shares and the
+time passed, the module estimates the share of work done and the time left. Other runners log no
+stages here, so they have no progress.
 """
 
 from __future__ import annotations
@@ -22,55 +22,55 @@ from typing import NamedTuple, TextIO
 from pipelines.data_files import read_data
 
 SECONDS_A_LINE = 10
-"""Least seconds between two plain lines of progress."""
+"""Shortest time between two plain lines of progress, in seconds."""
 
 LINES_SHARE = 0.05
-"""Least time between two plain lines, as a share of the time that has passed."""
+"""Shortest time between two plain lines, as a share of the time passed."""
 
 SECONDS_A_LOOK = 1.0
-"""Seconds after which the live line of a terminal is brought up to date."""
+"""Seconds between two updates of a terminal's live line."""
 
 SECONDS_UNTIL_ESTIMATE = 10
 SHARE_UNTIL_ESTIMATE = 0.2
-"""The least time and share of the work after which the time that remains is estimated: the pace of
-the first stage alone was seen to be off by a factor of two."""
+"""Least seconds passed and share of work done before the time left is estimated: the pace of only
+the first stage was measured to be off by a factor of two."""
 
 ON_TIME_SHARE = 0.8
-"""The share of a stage up to which its expected time is believed; the rest is approached slower and
-slower, so that a stage which takes longer than expected never passes its end."""
+"""Share of a stage up to which its estimate is followed. The rest is approached ever more slowly,
+so that a stage that takes longer than expected never passes its end."""
 
 LATE_SHARE = 0.2
-"""The least time that a stage is expected to take still, as a share of what it has taken: one that
-is late by much may be so for long."""
+"""Least time left of a stage, as a share of the time it has taken: a stage that is far behind may
+take much longer."""
 
 BUNDLE_LOGGER = "apache_beam.runners.portability.fn_api_runner.fn_runner.run_bundle"
-"""The logger on which Beam's local runner names each stage that it runs."""
+"""The logger of Beam's local runner that names each stage."""
 
 STAGE_BEGINS = "Running bundle for stage"
-"""Beginning of what it logs there when a stage begins; the first argument is the stage's name."""
+"""Start of the logged message when a stage begins; its first argument is the stage's name."""
 
 _STDERR = 2
 """The file descriptor, which workers inherit."""
 
 
 class StepCost(NamedTuple):
-    """The work of one step in words, and how much of a run each of its stages takes, in order."""
+    """A step's work in words, and the share of a run that each of its stages takes, in order."""
 
     doing: str
     stages: tuple[int, ...]
 
 
 def batch_steps() -> dict[str, StepCost]:
-    """Reads what each step of a batch run costs, by the name of the step."""
+    """Reads the cost of each step of a batch run, by the name of the step."""
     steps = read_data("batch_steps").items()
     return {name: StepCost(step["doing"], tuple(step["stages"])) for name, step in steps}
 
 
 class WorkDone:
-    """The share of a run's work that is done, and the seconds that remain, as far as is known.
+    """Estimates the share of a run's work that is done, and the seconds left.
 
-    A stage counts when it is over. While it runs, its share grows as fast as the work before it
-    did. The share never shrinks and stays below 1.
+    A finished stage counts in full. A running stage's share grows at the pace of the work before
+    it. The share never shrinks and stays below 1.
 
     Args:
         costs: The measured steps of the pipeline, by name.
@@ -86,9 +86,9 @@ class WorkDone:
         self.doing = "starting"
 
     def begin(self, step: str, now: float) -> None:
-        """Notes that a stage of `step` begins, so that the one before it is over.
+        """Notes that a stage of `step` begins, and that the stage before it is over.
 
-        A stage that was not measured belongs to the one before it.
+        A stage that was not measured belongs to the stage before it.
         """
         if self._started is None:
             self._started = now
@@ -110,7 +110,7 @@ class WorkDone:
         return (self._passed + self._current * done) / self._total
 
     def seconds_left(self, now: float) -> float | None:
-        """Returns the seconds that remain; None while too little was done to know."""
+        """Returns the seconds left; None while too little work is done to estimate them."""
         expected = self._expected()
         if expected is None or self._started is None:
             return None
@@ -123,15 +123,15 @@ class WorkDone:
         return of_stage + later * expected / self._current
 
     def _expected(self) -> float | None:
-        """Returns the seconds that the current stage takes, at the pace of those before it."""
+        """Returns the seconds that the current stage takes, at the pace of earlier stages."""
         if self._started is None or not self._passed or self._since <= self._started:
             return None
         return (self._since - self._started) * self._current / self._passed
 
     def line(self, now: float) -> str:
-        """Returns both in words, such as "42 %, about 3 min left: linking".
+        """Returns share and time left in words, such as "42 %, about 3 min left: linking".
 
-        While nothing is known of the pace there is only the time: "reading records, 20 s so far".
+        While the pace is unknown, it gives the time passed: "reading records, 20 s so far".
         """
         if self._expected() is None:
             return f"{self.doing}, {now - (self._started or now):.0f} s so far"
@@ -141,7 +141,7 @@ class WorkDone:
 
 
 def _eased(share: float) -> float:
-    """Returns the share of a stage that is done when this share of its expected time has passed."""
+    """Returns the share of a stage that is done after a share of its expected time."""
     if share <= ON_TIME_SHARE:
         return max(share, 0.0)
     rest = 1 - ON_TIME_SHARE
@@ -149,7 +149,7 @@ def _eased(share: float) -> float:
 
 
 def about(seconds: float) -> str:
-    """Returns a time in words, as roughly as an estimate is: "about 40 s", "about 1 h 20 min"."""
+    """Returns an estimated time in words, rounded: "about 40 s", "about 1 h 20 min"."""
     if seconds < 5:
         return "a few seconds"
     if seconds < 55:
@@ -172,15 +172,15 @@ def exactly(seconds: float) -> str:
 
 
 def printable(text: str) -> str:
-    """Returns text without what could move a terminal's cursor or reorder its characters."""
+    """Returns text without characters that move a terminal's cursor or reorder its text."""
     return "".join(letter if letter.isprintable() else f"<U+{ord(letter):04X}>" for letter in text)
 
 
 class Progress:
-    """Progress of one run on a stream.
+    """The progress of a run, written to a stream.
 
     Args:
-        stream: Where it is written.
+        stream: The stream.
         costs: The measured steps of the pipeline; without them only the step is shown.
     """
 
@@ -201,7 +201,7 @@ class Progress:
             # A duplicate of the stream, since the run may redirect the original.
             descriptor = os.dup(self._stream.fileno())
         except OSError:
-            # A stream in memory, as in a notebook, shows only how the run began and ended.
+            # A stream in memory, as in a notebook, shows only the run's beginning and end.
             yield
             return
         with (
@@ -213,7 +213,7 @@ class Progress:
 
     @contextmanager
     def _shown(self, screen: TextIO) -> Iterator[Callable[[str], object]]:
-        """Yields what shows a line: the live line of a terminal, or plain lines."""
+        """Yields a function that shows a line: live on a terminal, else as plain lines."""
         if screen.isatty():
             from rich.console import Console
 
@@ -230,7 +230,7 @@ class Progress:
 
 
 class ProgressLines:
-    """Plain lines, so few that a scheduler's log stays readable."""
+    """Plain lines, few enough that a scheduler's log stays readable."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
         self._stream = stream
@@ -238,9 +238,9 @@ class ProgressLines:
         self._started = self._last = clock()
 
     def show(self, line: str) -> None:
-        """Writes the line, unless one was written a moment ago.
+        """Writes the line, unless a line was written less than ten seconds ago.
 
-        A moment is ten seconds, and more in a run of more than some minutes.
+        In a run of more than some minutes, the interval is longer.
         """
         now = self._clock()
         if now - self._last >= max(SECONDS_A_LINE, LINES_SHARE * (now - self._started)):
@@ -249,13 +249,13 @@ class ProgressLines:
 
 
 def write_line(stream: TextIO, line: str) -> None:
-    """Writes a line of the program's own at once."""
+    """Writes one of the program's own lines at once."""
     stream.write(f"ringtrace: {line}\n")
     stream.flush()
 
 
 class _Reached(logging.Handler):
-    """Receives from Beam's local runner which stage it runs; other runners log nothing here."""
+    """Receives the stages that Beam's local runner logs; other runners log nothing here."""
 
     def __init__(
         self, steps: Sequence[str], costs: Mapping[str, StepCost], show: Callable[[str], object]
@@ -279,7 +279,7 @@ class _Reached(logging.Handler):
             self._show(f"step {len(self._begun)} of {len(self._steps)}: {self._steps[step - 1]}")
 
     def look(self, over: threading.Event) -> None:
-        """Shows how far the run is every second, until it is over."""
+        """Shows every second how far the run is, until it is over."""
         while self._work is not None and not over.wait(SECONDS_A_LOOK):
             with self.lock or threading.RLock():
                 if self._work.doing != "starting":
@@ -294,10 +294,10 @@ def step_of_record(steps: Sequence[str], record: logging.LogRecord) -> int:
 
 
 def step_number(steps: Sequence[str], stage: str) -> int:
-    """Returns the number, from 1, of the first of `steps` in a runner's name of a stage; else 0.
+    """Returns the number, from 1, of the first of `steps` in a stage's name; else 0.
 
-    Stages are named by their transforms, `Write links/Read` or `ref_..._Write-links-Read_12`. One
-    that starts from nothing only makes a constant, except the first, which reads.
+    A runner names stages by their transforms: `Write links/Read` or `ref_..._Write-links-Read_12`.
+    A stage without input only makes a constant, except for the first stage, which reads.
     """
     numbers = [
         number
@@ -330,10 +330,10 @@ def _watched(handler: _Reached) -> Iterator[None]:
 
 @contextmanager
 def suppress_stderr() -> Iterator[None]:
-    """Discards what this process and its workers write to stderr until the block ends.
+    """Discards stderr of this process and its workers until the block ends.
 
-    Beam's workers write there what a step failed on, whatever the level of the log, and a victim's
-    words do not belong on a screen or in a scheduler's log.
+    Beam's workers write the data that a step failed on to stderr, at any log level. A victim's
+    words must not be on a screen or in a scheduler's log.
     """
     sys.stderr.flush()
     seen = os.dup(_STDERR)

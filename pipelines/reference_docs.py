@@ -1,8 +1,7 @@
 """Publishes the references of `import ringtrace` and of the command line.
 
-`python -m pipelines.reference_docs docs` writes api.md, from signatures and docstrings, and cli.md
-from the parsers that read command lines. Docstrings are Google style: a text in Markdown, then
-sections such as `Args:`.
+`python -m pipelines.reference_docs docs` writes api.md from signatures and docstrings, and cli.md
+from the commands' parsers. Docstrings are Google style: Markdown, then sections such as `Args:`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from pipelines.options import EPILOG, Number, help_text, run_writer
 from schemas.contract_docs import markdown_table
 
 LONGEST_SIGNATURE = 96
-"""Characters of a signature from which on each parameter has a line of its own."""
+"""Longest signature on one line, in characters; in longer ones each parameter has its own line."""
 
 _SECTION = re.compile(r"(Args|Attributes|Returns|Raises|Yields):$")
 
@@ -46,7 +45,7 @@ _HEADINGS: dict[str, Callable[[object], bool]] = {
     "Errors": lambda member: _has_base(member, "BaseException"),
     "Classes": inspect.isclass,
 }
-"""The parts of a page, each with what belongs to it, unless it belongs to one above."""
+"""The parts of a page, each with a test of its members; the first part that fits counts."""
 
 
 def markdown_page(module: ModuleType) -> str:
@@ -89,12 +88,12 @@ def write_pages(folder: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Writes the pages to the folder that is named; returns the exit status."""
+    """Writes the pages to the given folder; returns the exit status."""
     return run_writer("pipelines.reference_docs", "DIR", write_pages, arguments)
 
 
 def _command_sections(name: str, parser: ArgumentParser) -> Iterator[str]:
-    """Yields the section of a command, or those of its subcommands."""
+    """Yields the section of a command, or the sections of its subcommands."""
     summary = parser.description or ""
     yield f"### `ringtrace {name}`\n"
     yield f"{summary[:1].upper()}{summary[1:].rstrip('.')}.\n"
@@ -128,7 +127,7 @@ def _has_base(value: object, name: str) -> bool:
 
 
 def _entry(name: str, member: Any) -> Iterator[str]:
-    """Yields the signature of a function or class, where it has one that says anything."""
+    """Yields the signature of a function or class, if it has a useful signature."""
     if not _has_base(member, "BaseException"):
         yield f"```python\n{_signature(name, member)}\n```\n"
     yield from _paragraphs(inspect.getdoc(member) or "")
@@ -183,7 +182,7 @@ def _parameter(parameter: inspect.Parameter) -> str:
 
 
 def _hint(annotation: Any) -> str:
-    """Returns an annotation as it is in the source; those of a NamedTuple are wrapped."""
+    """Returns an annotation as in the source; NamedTuple wraps its annotations."""
     return str(getattr(annotation, "__forward_arg__", annotation))
 
 

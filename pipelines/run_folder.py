@@ -1,6 +1,6 @@
-"""The folder that a run is written to: checked, locked for one run at a time, and summarized.
+"""Checks a run's output folder, locks it for one run at a time, and summarizes it at the end.
 
-Long, since what a run says of itself at its end is looked up in the folder, reason by reason.
+The module is long because the summary reads each of its facts from the folder.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ from transforms.write import (
 REPORT_PAGE = "report/index.html"
 
 MOST_REASONS = 4
-"""Reasons that a line of the summary counts apart; the rest are counted together."""
+"""Number of reasons that a line of the summary counts separately; the rest are added up."""
 
 MOST_NAMES = 2
-"""Files that a line of the summary names; the rest are counted."""
+"""Number of files that a line of the summary names; the rest are counted."""
 
 SECONDS_TO_END = 5.0
-"""Seconds within which a run that was stopped ends by itself."""
+"""Seconds that a stopped run has to end by itself."""
 
 _WORDS = read_data("words")
 
@@ -89,17 +89,17 @@ SKIP_REASONS: Mapping[str, str] = _WORDS["skipped"]
 NUMBER_REASONS: Mapping[str, str] = _WORDS["unread"]
 
 WITHHELD = "withheld as a victim's"
-"""The reason of numbers that were not read and are no longer in the tables."""
+"""The reason for numbers that were not read and are no longer in the tables."""
 
 _MAY_BE_SEVERAL = ("too_long", "not_a_number")
-"""Reasons for which a field may contain several numbers, which were then read."""
+"""Reasons by which a field may contain several numbers, each of which was read."""
 
 
 def check_output(output: str, *, overwrite: bool) -> None:
-    """Refuses an output that has a run, unless it may be overwritten, or anything else.
+    """Checks that an output folder is empty, or has a run that may be overwritten.
 
     Raises:
-        UsageError: in both cases, and where it cannot be looked at.
+        UsageError: if not, or if the folder cannot be read.
     """
     whole = _exists(output, MANIFEST_NAME)
     if whole and not overwrite:
@@ -111,7 +111,7 @@ def check_output(output: str, *, overwrite: bool) -> None:
 
 
 def _exists(folder: str, name: str) -> bool:
-    """Tests if a folder has a file. Raises UsageError where its file system does not answer."""
+    """Tests if a folder has a file. Raises UsageError if its file system does not answer."""
     try:
         return bool(FileSystems.exists(FileSystems.join(folder.rstrip("/"), name)))
     except Exception as error:  # each file system raises its own kinds
@@ -120,15 +120,15 @@ def _exists(folder: str, name: str) -> bool:
 
 
 def private_store(output: str, chosen: str | None, token: str) -> PrivateStore:
-    """Returns where the private files of a run go.
+    """Returns the place of a run's private files.
 
     Args:
-        output: of the run, or of the stream that it is a snapshot of.
-        chosen: `--private-output`.
-        token: names the folder that they are written to before the run is published.
+        output: output folder of the run, or of the stream whose snapshot it is.
+        chosen: value of `--private-output`.
+        token: name of the folder where they are until the run is published.
 
     Raises:
-        UsageError: for a folder that is the output or in it, or closed to nobody.
+        UsageError: for a folder that is, contains or is in the output, or has no file modes.
     """
     key = key_store.private_key()
     if chosen is None:
@@ -149,15 +149,15 @@ def private_store(output: str, chosen: str | None, token: str) -> PrivateStore:
 class RunSigner:
     """Signs manifests of runs, also on a worker; its text form does not show the key.
 
-    `pem` is the private key; of a key that an agent holds, the public one.
+    `pem` is the private key, or the public key if an agent holds the private key.
     """
 
     pem: bytes = field(repr=False)
 
     def __call__(self, content: bytes) -> bytes | None:
-        """Returns the signature file of a manifest; None, which is said, where an agent refuses.
+        """Returns the signature file of a manifest; None, with a notice, if an agent refuses.
 
-        A run that took hours is not lost for it: unsigned, it is taken, and said to be so.
+        A run of hours is not lost for that: it is published unsigned.
         """
         try:
             return signing.sign_detached(content, open_private_key(self.pem, "own.pem"))
@@ -167,7 +167,7 @@ class RunSigner:
 
 
 def run_signer() -> RunSigner | None:
-    """Returns what signs runs with one's own key; None where there is none: none is made.
+    """Returns the signer of runs with the own key; None if there is no key. Makes no key.
 
     Raises:
         UsageError: for a key that cannot be used.
@@ -183,11 +183,11 @@ def run_signer() -> RunSigner | None:
 def check_private_output(
     private: PrivateStore, *, overwrite: bool = False, snapshots: bool = False
 ) -> None:
-    """Makes the folder above that for private files, and puts back what a killed run replaced.
+    """Makes the parent of the private folder, and restores files that a killed run replaced.
 
     Raises:
-        UsageError: if it cannot be made, or has something: private files that may not be
-            overwritten, or anything else. Where it is for `snapshots`, it may have theirs.
+        UsageError: if it cannot be made, or has private files that may not be overwritten, or any
+            other file. For `snapshots`, it may have private files of snapshots.
     """
     if private.output is None:
         return
@@ -211,7 +211,7 @@ def check_private_output(
 
 
 def opening_lines(private: PrivateStore) -> Iterator[str]:
-    """Yields what to say first: what earlier runs lack, and where nothing private is kept."""
+    """Yields the first lines: notices, and a warning if private files are not kept."""
     yield from take_notices()
     if not private.kept:
         yield (
@@ -222,7 +222,7 @@ def opening_lines(private: PrivateStore) -> Iterator[str]:
 
 
 def _keeps_modes(folder: str) -> bool:
-    """Tests if what is made for its owner alone beside a folder is closed to others."""
+    """Tests if files made only for their owner beside a folder are closed to others."""
     if not is_local(folder):
         return False
     parents = Path(folder).resolve().parents
@@ -230,18 +230,18 @@ def _keeps_modes(folder: str) -> bool:
     try:
         with TemporaryDirectory(prefix=".modes-", dir=there) as made:
             return not Path(made).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-    except OSError:  # writing there will fail, with an error that says more
+    except OSError:  # writing there will fail with a clearer error
         return True
 
 
 @contextmanager
 def lock_output(output: str) -> Iterator[None]:
-    """Locks the output for this run alone, and removes what killed runs left beside it.
+    """Locks the output for this run, and removes files that killed runs left beside it.
 
-    Also what runs to other outputs there left: a scheduler names each day's run anew.
+    This includes runs to other outputs there, since a scheduler may give each run a new name.
 
     Raises:
-        UsageError: if another run holds it, or its parent folder cannot be made or written.
+        UsageError: if another run holds the lock, or the parent folder cannot be made or written.
     """
     if not is_local(output):
         yield
@@ -268,10 +268,10 @@ def _locked(whole: Path) -> Iterator[None]:
 
 @contextmanager
 def _ended_by_signals(whole: Path) -> Iterator[None]:
-    """Ends a run that a scheduler or a closed terminal stops, and leaves nothing of it.
+    """Ends a run that a scheduler or a closed terminal stops, and leaves no files.
 
-    It ends as by Ctrl-C. Beam may lose that, or leave a thread that keeps the process from its
-    end, so an alarm ends it for good.
+    The run ends as by Ctrl-C. Beam may lose the signal, or leave a thread that keeps the process
+    running, so an alarm ends it for good.
     """
     owner, held, stopped = os.getpid(), True, False
 
@@ -280,7 +280,7 @@ def _ended_by_signals(whole: Path) -> Iterator[None]:
         if os.getpid() != owner:  # a fork
             os._exit(1)
         if number != signal.SIGALRM:
-            # No thread: this one may have been interrupted as it held the lock of all threads.
+            # Start no thread: the signal may have interrupted code that holds the threads' lock.
             stopped = True
             signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_END)
             raise KeyboardInterrupt
@@ -300,26 +300,26 @@ def _ended_by_signals(whole: Path) -> Iterator[None]:
     finally:
         held = False
         for sig in changed:
-            if sig != signal.SIGALRM or not stopped:  # else it is still to ring
+            if sig != signal.SIGALRM or not stopped:  # else the alarm has still to ring
                 signal.signal(sig, signal.SIG_DFL)
 
 
 def discard_staging(run: RunSettings) -> None:
-    """Removes what a failed run wrote aside."""
+    """Removes the unfinished folder of a failed run."""
     for staging in (run.staging, run.private.staging):
         if staging is not None and is_local(staging):
             shutil.rmtree(staging, ignore_errors=True)
 
 
 def has_faults(folder: str) -> bool:
-    """Returns whether a run rejected every row of a kind, or of one input, or held files back."""
+    """Tells whether a run rejected all rows of a kind or of an input, or held files back."""
     manifest = Run.open(folder).manifest
     kinds = any(_is_all_rejected(manifest, records) for records in manifest["counts"])
     return kinds or bool(_rejected_inputs(manifest) or withheld_files(manifest))
 
 
 def withheld_files(manifest: Manifest) -> dict[str, int]:
-    """Returns the files that a run held back, and how many withheld values each names."""
+    """Returns, by file that a run held back, the number of withheld values in it."""
     begin = f"{HELD_FOLDER}/"
     return {
         file["name"].removeprefix(begin): file["rows"]
@@ -331,10 +331,10 @@ def withheld_files(manifest: Manifest) -> dict[str, int]:
 def lines_for_log(
     folder: str, lines: Iterable[str], register: RegisterSource | None, key: PrivateKey | None
 ) -> Iterator[str]:
-    """Yields lines on the run in `folder`, but those that name what it withheld.
+    """Yields lines on the run in `folder`, except lines with a value that it withheld.
 
-    The name of an input may do so. `register` has the key of the run's register, `key` opens its
-    private files.
+    The name of an input may have such a value. `register` has the key of the run's register, `key`
+    opens its private files.
     """
     try:
         manifest = Run.open(folder).manifest
@@ -356,8 +356,8 @@ def lines_for_log(
 def summary_lines(folder: str) -> Iterator[str]:
     """Yields the summary of the run in `folder`.
 
-    It says which rows were used and why others were not, which numbers could not be read, how many
-    clusters there are, what to open, and warnings.
+    The summary says which rows were used, why others were not, which numbers could not be read, how
+    many clusters there are, and what to open. Warnings follow.
     """
     try:
         run = Run.open(folder)
@@ -390,7 +390,7 @@ def summary_lines(folder: str) -> Iterator[str]:
 
 
 def entry_lines(entries: InputEntries | None) -> Iterator[str]:
-    """Yields a line on what was skipped below the inputs, and one on what could not be read."""
+    """Yields a line on files skipped below the inputs, and a line on unreadable files."""
     if entries is None:
         return
     listed = entries["listed"]
@@ -411,14 +411,14 @@ def entry_lines(entries: InputEntries | None) -> Iterator[str]:
 
 
 def _some(names: Sequence[str], number: int) -> str:
-    """Returns the first of `number` names, and how many more there are."""
+    """Returns the first names, and how many of `number` are left."""
     shown = names[:MOST_NAMES]
     rest = f" and {number - len(shown):,} more" if number > len(shown) else ""
     return f"{', '.join(shown)}{rest}"
 
 
 def _dialect_lines(run: Run) -> Iterator[str]:
-    """Yields the dialects in which inputs were read, beside UTF-8 with commas."""
+    """Yields the dialects of the inputs, except UTF-8 with commas."""
     named: dict[str, list[str]] = {}
     for file in run.manifest["inputs"]:
         if dialect := file.get("dialect"):
@@ -428,7 +428,7 @@ def _dialect_lines(run: Run) -> Iterator[str]:
 
 
 def rejected_input_lines(run: Run) -> Iterator[str]:
-    """Yields the inputs of which every row was rejected, each with the first reason."""
+    """Yields the inputs whose rows were all rejected, each with the first reason."""
     lost = _rejected_inputs(run.manifest)
     for file in lost[:MOST_REASONS]:
         where = (pc.field("source") == file["name"]) & (pc.field("record_kind") == file["kind"])
@@ -445,7 +445,7 @@ def rejected_input_lines(run: Run) -> Iterator[str]:
 
 
 def zone_lines(run: Run) -> Iterator[str]:
-    """Yields by which maps of a run times that name no zone were taken as UTC."""
+    """Yields the maps by which a run took times without a zone as UTC."""
     assumed: Any = run.manifest["options"].get("assumed_utc")
     if assumed:
         yield (
@@ -455,7 +455,7 @@ def zone_lines(run: Run) -> Iterator[str]:
 
 
 def decision_lines(run: Run) -> Iterator[str]:
-    """Yields what the decisions of a run were bound to, where they were bound now."""
+    """Yields the evidence that decisions were bound to, if this run bound them."""
     counted = run.manifest["tallies"].get("decisions", {})
     if new := counted.get(BoundBy.PREVIOUS, 0):
         yield f"{quantity(new, 'new decision')} bound to what the previous run shows"
@@ -502,7 +502,7 @@ def stream_summary_lines(output: str) -> Iterator[str]:
 
 
 def latest_snapshot(output: str) -> str | None:
-    """Returns the folder of a stream's latest snapshot, None where there is none."""
+    """Returns the folder of a stream's latest snapshot, None if there is none."""
     folder = FileSystems.join(output.rstrip("/"), SNAPSHOTS_FOLDER)
     if is_local(output):
         snapshots = [str(path.parent) for path in Path(folder).glob(f"[0-9]*/{MANIFEST_NAME}")]
@@ -518,13 +518,13 @@ def latest_snapshot(output: str) -> str | None:
 def unread_numbers(run: Run) -> Counter[str]:
     """Counts the phone numbers of a run that could not be read, by reason.
 
-    They are those of complaints (`numbers_unread`), and the suspects' of calls.
+    It counts the numbers of complaints (`numbers_unread`), and the suspects' numbers of calls.
     """
     counts: Counter[str] = Counter()
     wanted = ["phone_numbers", "victim_country", "numbers_unread"]
     for batch in run.batches(COMPLAINTS, wanted, pc.field("numbers_unread") > 0):
         counts.update(_unread_of_complaints(batch))
-    # What is written as an entity of the run was read: most calls are.
+    # A number that is an entity of the run was read; this skips most calls.
     known = tables.IdIndex(run.table(ENTITIES, ["entity_id"])["entity_id"])
     number = pc.field("suspect_number")
     for batch in run.batches(CALLS, ["suspect_number", "victim_country"], number.is_valid()):
@@ -538,10 +538,10 @@ def unread_numbers(run: Run) -> Counter[str]:
 
 
 def _unread_of_complaints(batch: pa.RecordBatch) -> Iterator[str]:
-    """Yields the reason of each number of these complaints that was not read.
+    """Yields the reason for each unread number of these complaints.
 
-    Of numbers that may be several, as many count as the complaint says; so do numbers that are no
-    longer there.
+    Each complaint states how many of its numbers are unread. Fields that may contain several
+    numbers count only up to it. If the fields are too few, withheld numbers make up the rest.
     """
     listed = batch["phone_numbers"]
     parents = pc.list_parent_indices(listed)
@@ -586,7 +586,7 @@ def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:
 
 
 def _file_list(names: list[str]) -> str:
-    """Returns files as the subject of a sentence, with its verb: "a.csv, b.csv and 3 more have"."""
+    """Returns files as a subject with its verb: "a.csv, b.csv and 3 more have"."""
     several = len(names) > MOST_NAMES
     joined = _some(names, len(names)) if several else " and ".join(names)
     return f"{joined} {'has' if len(names) == 1 else 'have'}"
@@ -615,7 +615,7 @@ def _cluster_line(run: Run) -> str:
 
 
 def _rejected_inputs(manifest: Row) -> list[InputFile]:
-    """Lists the inputs of a run that were read in vain, those with the most rows first."""
+    """Lists the inputs of a run that were read in vain, most rows first."""
     vain = [file for file in manifest["inputs"] if 0 < file["rows"] == file.get("rejected")]
     return sorted(vain, key=lambda file: (-file["rows"], file["name"]))
 

@@ -1,7 +1,7 @@
-"""Runs pipelines on their runner, and says what became of them.
+"""Runs pipelines on their runner, and reports success or failure.
 
-A step fails on a victim's words, and no log may hold these. So the logs of Beam and its workers are
-suppressed, and a failure is reported by its kind and place alone.
+A step may fail on a victim's words, which no log may have. So the logs of Beam and its workers are
+suppressed, and a failure is reported only by its kind and place.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ OPEN_PORTS_WARNING = (
 )
 
 JOB_SERVER_TIMEOUT = "--job_server_timeout=31536000"
-"""Seconds, a year, for which a job is followed: Beam's 300 end a stream that goes on."""
+"""Seconds to follow a job: a year. Beam's default of 300 would end a running stream."""
 
 CONNECT_SECONDS = 10
-"""Seconds within which a job server must take a connection."""
+"""Seconds within which a job server must accept a connection."""
 
 IN_PROCESS_MODES = ("in_memory", "multi_threading")
-"""Modes of the local runner in which every step runs in this process."""
+"""Modes of the local runner that run all steps in this process."""
 
 
 def suppress_logs(flags: Iterable[str]) -> list[str]:
-    """Suppresses the logs of this process; returns the flags that do so in a pipeline's workers.
+    """Suppresses the logs of this process; returns flags that suppress them in workers.
 
-    A job server reads the level as Java does, which knows no CRITICAL. At ERROR a worker logs what
-    the engine is given in any case when a step fails: the traceback.
+    A job server reads the level as Java does, which has no CRITICAL. At ERROR, a worker logs only
+    the traceback of a failed step, which the engine gets in any case.
 
     Args:
         flags: Beam's flags of the pipeline.
@@ -73,7 +73,7 @@ def make_pipeline(flags: list[str]) -> beam.Pipeline:
     """Returns an empty pipeline with Beam's flags.
 
     Raises:
-        UsageError: where the runner refuses them.
+        UsageError: if the runner refuses them.
     """
     try:
         options = OptionsParsedOnce(flags)
@@ -82,14 +82,14 @@ def make_pipeline(flags: list[str]) -> beam.Pipeline:
     except UsageError:
         raise
     except Exception as error:
-        # The runner's check of its own options, which know nothing of the input.
+        # The runner's error is on its own options, so it has no data of the input.
         raise UsageError(f"Beam options: {' '.join(str(error).split())}") from None
 
 
 def _local_runner(options: PipelineOptions, flags: Iterable[str]) -> LocalRunner | None:
     """Returns the runner of this machine, or None for any other runner or mode.
 
-    `--direct_num_workers` says how many processes there are; 0, the default, one a processor.
+    `--direct_num_workers` is the number of processes; 0, the default, is one for each processor.
     """
     if opens_ports(options) or options.view_as(StandardOptions).runner != LOCAL_RUNNER:
         return None
@@ -108,25 +108,25 @@ BESIDE_OTHERS = (
     "Find campaigns/Group/Apply",
     "Finalize links/",
 )
-"""Beginnings of the names of steps that take long in one process and wait for no step that is
-ready when they are: they run in a fork while the others run here, in one process less."""
+"""Prefixes of the names of long steps that use one process and do not depend on other ready steps.
+They run in a fork, while the other steps run here with one process less."""
 
 
 class LocalRunner(PipelineRunner):
-    """Runs a pipeline in this process, and in forks of it where that pays.
+    """Runs a pipeline in this process, and in forks of it if that is faster.
 
     Args:
-        processes: how many work at a time; 1 forks none.
+        processes: number of processes at a time; 1 means no fork.
     """
 
     def __init__(self, processes: int) -> None:
         self._processes = processes
 
     def run_pipeline(self, pipeline: beam.Pipeline, _options: PipelineOptions) -> PipelineResult:
-        """Runs a pipeline to its end; its steps may fork, too.
+        """Runs a pipeline to its end; its steps may also fork.
 
-        Nothing forks where a gRPC server of Beam has run: a fork could wait for a lock that one of
-        its threads holds.
+        Nothing forks after a gRPC server of Beam has run: a fork could wait for a lock that a
+        thread of the server holds.
         """
         executor = LocalExecutor(pipeline, beside=BESIDE_OTHERS, packs=True)
         threads = map(type, threading.enumerate())
@@ -140,7 +140,7 @@ class LocalRunner(PipelineRunner):
 
 
 class _Done(PipelineResult):
-    """The result of a run of `LocalRunner`, which has ended by then."""
+    """The result of a finished run of `LocalRunner`."""
 
     def wait_until_finish(self, duration: int | None = None) -> str:  # noqa: ARG002
         """Returns the state."""
@@ -148,10 +148,10 @@ class _Done(PipelineResult):
 
 
 def check_job_server(options: PipelineOptions) -> None:
-    """Connects to the job server that is named, if any; Beam would wait as long as for a job.
+    """Connects to the given job server, if any; Beam itself would wait as long as for a job.
 
     Raises:
-        UsageError: if it takes no connection.
+        UsageError: if the job server accepts no connection.
     """
     endpoint = options.view_as(PortableOptions).job_endpoint
     if not endpoint or endpoint == "embed":
@@ -167,9 +167,9 @@ def check_job_server(options: PipelineOptions) -> None:
 
 
 def opens_ports(options: PipelineOptions) -> bool:
-    """Returns whether Beam's local runner opens ports: always, unless its worker is this process.
+    """Tells whether Beam's local runner opens ports; it does unless its worker is this process.
 
-    apache_beam/runners/portability/fn_api_runner/worker_handlers.py, Beam 2.77: `[::]:0`.
+    Source: apache_beam/runners/portability/fn_api_runner/worker_handlers.py, Beam 2.77: `[::]:0`.
     """
     mode = options.view_as(DirectOptions).direct_running_mode
     return options.view_as(StandardOptions).runner == LOCAL_RUNNER and mode != "in_memory"
@@ -181,7 +181,7 @@ def run_pipeline(
     """Runs a pipeline that publishes `run`.
 
     Raises:
-        RunFailedError: if it fails; with `debug` the error itself is raised.
+        RunFailedError: if it fails; with `debug` the original error.
         KeyboardInterrupt: if it is stopped.
     """
     steps = [step.full_label for step in pipeline.transforms_stack[0].parts]
@@ -199,9 +199,9 @@ def run_pipeline(
 
 
 def shuffle_on_disk(options: PipelineOptions, output: str) -> AbstractContextManager[None]:
-    """Returns the context in which a local run keeps its shuffles on the disk of `output`.
+    """Returns a context that keeps the shuffles of a local run on the disk of `output`.
 
-    Other runners keep them themselves, and a worker process of its own could not read the file.
+    Other runners keep shuffles themselves, and a separate worker process could not read the file.
     """
     runner = options.view_as(StandardOptions).runner
     mode = options.view_as(DirectOptions).direct_running_mode
@@ -211,7 +211,7 @@ def shuffle_on_disk(options: PipelineOptions, output: str) -> AbstractContextMan
 
 
 class RunFailedError(FailedError):
-    """A run that failed: `problem` is the kind and the place of its error, without its text."""
+    """The failure of a run; `problem` is the kind and the place of its error, without its text."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(f"ringtrace: failed: {problem}; --debug shows more")
@@ -219,7 +219,7 @@ class RunFailedError(FailedError):
 
 
 def report_failure(error: BaseException, *, debug: bool) -> NoReturn:
-    """Raises what a failed run is to end with, as `run_pipeline` does."""
+    """Raises the final error of a failed run, as `run_pipeline` documents."""
     if debug:
         raise error
     if isinstance(_first_error(error), KeyboardInterrupt):
@@ -248,9 +248,9 @@ def _first_error(error: BaseException) -> BaseException:
 
 
 def _before_beam(error: BaseException) -> BaseException | None:
-    """Returns the error that Beam made another one of, to name the step, if it did.
+    """Returns the original error, if Beam wrapped it in another one to name the step.
 
-    That is of the same type, or of one that Beam could not make again.
+    The wrapper has the same type, or RuntimeError if Beam could not make that type.
     """
     before = error.__context__ if getattr(error, "_tagged_with_step", False) else None
     return before if type(error) in (type(before), RuntimeError) else None
@@ -259,9 +259,9 @@ def _before_beam(error: BaseException) -> BaseException | None:
 def report_success(
     options: PipelineOptions, progress: Progress, output: str, *, wait: bool, lines: Iterable[str]
 ) -> bool:
-    """Writes what became of a job that did not fail; returns whether it has ended.
+    """Reports a job that did not fail; returns whether it has ended.
 
-    `wait` is whether it was waited for; `lines` are read only where it has ended.
+    `wait` says whether the program waited for the job; `lines` are read only if it has ended.
     """
     if options.view_as(TestOptions).dry_run:
         progress.say("the runner would take this job; nothing was run")

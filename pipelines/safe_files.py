@@ -1,6 +1,6 @@
 """Changes files so that a crash, a full disk or another process leaves each whole.
 
-Files are for their owner alone, appear in one rename, and are on the disk before it.
+Only their owner can access the files. A file is on the disk before one rename makes it visible.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from typing import TextIO
 from pipelines.options import BusyError, system_errors
 
 LONGEST_WAIT = 10.0
-"""Seconds to wait for another process that changes a file."""
+"""Longest wait for another process that changes a file, in seconds."""
 
 _BETWEEN_TRIES = 0.01
 """Seconds between two tries to take a lock."""
 
 
 def write_whole(path: Path, content: bytes, like: os.stat_result | None = None) -> None:
-    """Writes a file: it is there whole, or as it was before; with the mode and group of `like`.
+    """Writes a file whole or leaves it unchanged; it gets the mode and group of `like`.
 
     Raises:
         UsageError: if it cannot be written.
@@ -44,7 +44,7 @@ def write_whole(path: Path, content: bytes, like: os.stat_result | None = None) 
 
 
 def written_once(path: Path, content: bytes) -> bool:
-    """Writes a secret unless the file is there; returns whether it did.
+    """Writes a secret unless the file exists; returns whether it wrote.
 
     Raises:
         OSError: if it cannot be written.
@@ -53,7 +53,7 @@ def written_once(path: Path, content: bytes) -> bool:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write_new(aside, content)
     try:
-        # A hard link, unlike a rename, never replaces a key that is there already.
+        # A hard link, unlike a rename, never replaces an existing key.
         path.hardlink_to(aside)
     except FileExistsError:
         return False
@@ -64,13 +64,13 @@ def written_once(path: Path, content: bytes) -> bool:
 
 @contextmanager
 def replaced(files: Mapping[Path, bytes], like: os.stat_result | None = None) -> Iterator[None]:
-    """Puts files in place of others before the block, and puts the others back if it fails.
+    """Replaces files before the block, and restores the old files if the block fails.
 
-    Folders that are missing are made. All is on the disk before the first rename, and what was
-    there keeps a second name until the block has ended, so that nothing needs room from then on.
+    Missing folders are made. All new files are on the disk before the first rename. The old files
+    keep a second name until the block has ended, so restoring them needs no space.
 
     Raises:
-        OSError: if one cannot be written: all are as they were.
+        OSError: if a file cannot be written; all files are then unchanged.
     """
     mark = uuid.uuid4().hex
     second = {path: path.with_name(f".{mark}.{path.name}.before") for path in files}
@@ -82,7 +82,7 @@ def replaced(files: Mapping[Path, bytes], like: os.stat_result | None = None) ->
             try:
                 _write_new(aside[path], content, like)
             except OSError as error:
-                error.filename = str(path)  # the one aside has a name of no meaning
+                error.filename = str(path)  # the temporary file's name would mean nothing
                 raise
             if path.exists():
                 second[path].hardlink_to(path)
@@ -108,24 +108,24 @@ def locked(
 ) -> Iterator[None]:
     """Lets one process at a time change a file or a folder.
 
-    The lock is a file beside it that names its holder. Who may only read there cannot hold it.
+    The lock is a file beside it that names its holder. A user who may only read there cannot lock.
 
     Args:
         path: The file or folder.
         wait: Seconds to wait for another process.
-        remedy: The advice to somebody who may not write there.
+        remedy: The advice to a user who may not write there.
 
     Raises:
         UsageError: if the lock cannot be made.
-        BusyError: if another process keeps it; names that one.
+        BusyError: if another process keeps the lock; names the process.
     """
     beside = path.with_name(f".{path.name}.lock")
     end = time.monotonic() + wait
     while True:
         with system_errors(beside, remedy, but_full_disk=True):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Whoever may write there could have put a link: what it leads to stays as it is. Nor is
-            # a device, or a pipe that nobody answers, a lock.
+            # Another user who may write there could have made a link, a device or a pipe. The
+            # flags keep a link's target unchanged, and a pipe from blocking.
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
             descriptor = os.open(beside, flags, 0o600)
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -150,16 +150,16 @@ def _is_ours(lock: TextIO, path: Path) -> bool:
     """Takes a lock unless another process has it; returns whether it did."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Who held it took the file away as it ended: this would be a lock on nothing.
+        # The last holder may have removed the file at its end; then this locks nothing.
         return os.path.samestat(os.fstat(lock.fileno()), path.stat())
     except (BlockingIOError, FileNotFoundError):
         return False
 
 
 def _sign(lock: TextIO, *, shared: bool) -> None:
-    """Writes who holds a lock, for those who wait; `shared` with the group of the folder."""
+    """Writes a lock's holder, for waiting processes; `shared` lets the folder's group read it."""
     if shared:
-        with suppress(PermissionError):  # another of the group made it
+        with suppress(PermissionError):  # another user of the group made it
             os.fchmod(lock.fileno(), 0o660)
     lock.truncate()
     process = f"process {os.getpid()} on {platform.node()}"
@@ -173,7 +173,7 @@ def _write_new(path: Path, content: bytes, like: os.stat_result | None = None) -
             mode = like.st_mode & 0o777
             try:
                 os.fchown(file.fileno(), -1, like.st_gid)
-            except PermissionError:  # in none of that group: nor is another group let in
+            except PermissionError:  # not a member of that group: no other group gets access
                 mode &= ~0o070
             os.fchmod(file.fileno(), mode)
         file.write(content)

@@ -1,6 +1,6 @@
 """Reads the files that a user names, such as lists and decisions, and checks folders to write to.
 
-Long, since each is read with the same errors, and runs with the same checks of who signed them.
+The module is long because all these files share errors, and all runs share checks of signers.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ if TYPE_CHECKING:
 
 
 MOST_TEXT_BYTES = 32 * 1024 * 1024
-"""A longer file than this is no list or setting of a user: it is read whole."""
+"""Largest list or settings file of a user, in bytes, as it is read whole."""
 
 POLICY_FILE = "policy.toml"
 
 LAST_ROWS_FILE = "decisions.json"
-"""The last row that was signed here into each decisions file."""
+"""The file of the last row that was signed here in each decisions file."""
 
 
 OVERRIDE = "override"
@@ -67,14 +67,14 @@ class CustodyPolicy(Record):
     """Rules of an organisation for its own people and its partners: policy.toml beside its keys.
 
     Attributes:
-        two_people: Kinds of decisions that two people must make before they count, each with a key
-            of their own; and `override`, of a referral.
+        two_people: Kinds of decisions that count only once two people made them, each with their
+            own key; also `override`, of a referral.
         require_signed_decisions: Refuse a decision that was typed by hand.
         longest_offer_days: Refuse an offer that is valid for longer.
         least_shared_count: Answer no request that may show a smaller count of shared victims.
-        overlap_answers_per_year: Answers to one organisation in 365 days, at most.
-        most_people_of_sender: People of one sender's offer, or of one contributor to a hub, that
-            bear a tie in a join, at most.
+        overlap_answers_per_year: Most answers to one organisation in 365 days.
+        most_people_of_sender: Most reporters that count for a link in a join, from one sender's
+            offer or one contributor to a hub.
     """
 
     two_people: frozenset[Annotated[str, one_of((*ACCUSING_DECISIONS, OVERRIDE))]] = frozenset()
@@ -86,7 +86,7 @@ class CustodyPolicy(Record):
 
 
 def custody_policy() -> CustodyPolicy:
-    """Reads policy.toml beside the keys; without one, nothing more is asked than always.
+    """Reads policy.toml beside the keys; without it, the default rules apply.
 
     Raises:
         UsageError: for a file that cannot be used, or that others can write.
@@ -100,10 +100,11 @@ def custody_policy() -> CustodyPolicy:
 
 
 def who_answers(name: str, second: str | None, key: str | None) -> str:
-    """Returns who answers for an override: one person, or two of whom the second has a known key.
+    """Returns the names that answer for an override: one person, or two with different keys.
 
     Raises:
-        UsageError: for one where the policy asks for two, and for two who are not.
+        UsageError: if the policy asks for two people, or the second is the first or has no known
+            key.
     """
     if second is None and key is None:
         if OVERRIDE in custody_policy().two_people:
@@ -125,17 +126,17 @@ def who_answers(name: str, second: str | None, key: str | None) -> str:
 
 
 UNSIGNED = "the digests of an unsigned run, as they were when it was opened"
-"""Of a run that nobody signed, what its tables are compared with before a decision on it."""
+"""For an unsigned run: the digests that its tables are compared with before a decision."""
 
 MOST_RULES_BYTES, MOST_DECISIONS_BYTES = 1024 * 1024, 8 * 1024 * 1024
-"""The same of rules of sources, which each process of a run holds, and of analysts' decisions."""
+"""Largest file of source rules, which every process of a run keeps, and of decisions, in bytes."""
 
 
 def free_folder(name: str | Path) -> Path:
-    """Returns the path of the folder to write to, which must be new or empty; makes nothing.
+    """Returns the path of a new or empty folder to write to; makes nothing.
 
     Raises:
-        UsageError: if it is neither, or cannot be made.
+        UsageError: if the folder has files, or cannot be made.
     """
     folder = Path(name)
     with system_errors(name, "name another folder"):
@@ -151,7 +152,7 @@ def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
     """Reads a UTF-8 file, local or in an object store.
 
     Raises:
-        UsageError: if it cannot be read, or is of over `most` bytes.
+        UsageError: if it cannot be read, or has more than `most` bytes.
     """
     try:
         with system_errors(path, "give a file that can be read"):
@@ -162,14 +163,14 @@ def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
     except ValueError:
-        # Beam names no file system for the scheme where the library for it is absent.
+        # Beam has no file system for the scheme if the library for it is missing.
         raise UsageError(
             f"{path}: no access to such a store; for gs:// {install_command('gcp')}"
         ) from None
 
 
 def read_passport_keys(paths: Iterable[str]) -> tuple[str, ...]:
-    """Reads public keys in PEM; raises UsageError for a file that holds none."""
+    """Reads public keys in PEM; raises UsageError for a file without a key."""
     texts = []
     for path in paths:
         texts.append(read_text(path))
@@ -178,7 +179,7 @@ def read_passport_keys(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_maps(paths: Iterable[str]) -> tuple[RecordMap, ...]:
-    """Reads maps of files; raises UsageError for one that cannot be used, or two of a kind."""
+    """Reads maps of files; raises UsageError for an unusable map, or two maps of a kind."""
     maps: list[RecordMap] = []
     for path in paths:
         with usage_errors(MapError):
@@ -188,7 +189,7 @@ def read_maps(paths: Iterable[str]) -> tuple[RecordMap, ...]:
 
 
 def _check_reading(path: str, **settings: Any) -> None:
-    """Raises UsageError for settings of reading that cannot be used; `path` is whose they are."""
+    """Raises UsageError for unusable settings of reading; `path` is their file."""
     from transforms.read import InputError, ReadOptions, plan_input_files  # with Beam
 
     try:
@@ -200,9 +201,9 @@ def _check_reading(path: str, **settings: Any) -> None:
 
 
 def recorded_reading(paths: Iterable[str], reading: ReadOptions) -> Json:
-    """Returns what a manifest says of maps and the victims' country; nothing without any.
+    """Returns the manifest's entries for maps and the victims' country; nothing without them.
 
-    `assumed_utc` names the maps by which a time may lack its zone, where no zone is given.
+    `assumed_utc` names the maps whose times may lack a zone, if no zone is given.
     """
     country = {"victim_country": reading.victim_country} if reading.victim_country else {}
     if not reading.maps:
@@ -216,9 +217,9 @@ def recorded_reading(paths: Iterable[str], reading: ReadOptions) -> Json:
 
 
 def without_void_joins(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
-    """Returns decisions, those without effect that accuse somebody and were made on a void join.
+    """Returns decisions; accusing decisions that were made on a void join lose their effect.
 
-    What protects somebody stays in force.
+    Protecting decisions stay in force.
     """
     void = _void_joins()
     return tuple(
@@ -230,7 +231,7 @@ def without_void_joins(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
 
 
 def file_digest(path: str | None) -> dict[str, str] | None:
-    """Returns the name and the SHA-256 of a file for the manifest, or None without one."""
+    """Returns the name and the SHA-256 of a file for the manifest, or None without a file."""
     if path is None:
         return None
     digest = hashlib.sha256(read_text(path).encode()).hexdigest()
@@ -238,7 +239,7 @@ def file_digest(path: str | None) -> dict[str, str] | None:
 
 
 def read_known_legitimate(paths: Iterable[str]) -> KnownLegitimate:
-    """Reads the shipped list with the user's; raises UsageError for one that cannot be used."""
+    """Reads the shipped list and the user's lists; raises UsageError for an unusable list."""
     known = shipped_allowlist()
     for path in paths:
         with usage_errors(LegitimateListError):
@@ -256,19 +257,19 @@ def read_decisions(
 ) -> tuple[Decision, ...]:
     """Reads the decisions of a file, if there is one, as `parse_decisions_text` does.
 
-    With the journal, it says if more of them wait there: a server of this user died.
+    With the journal, it adds a notice if decisions wait there because a user's server died.
     """
     from pipelines.journal import unrecorded  # with Beam, as below
     from transforms.decisions import WAITS
 
     if path is None:
         return ()
-    # Before the file: a row that is signed into it meanwhile is not missed.
+    # Read before the file, so that a row signed meanwhile does not seem to be missing.
     ends = last_rows()
     text = read_text(path, MOST_DECISIONS_BYTES)
     decisions = parse_decisions_text(text, path, people, two_person=two_person, as_of=as_of)
     check_last_row(decisions, path, ends)
-    # Which ones wait is no second person's to know.
+    # A second person must not know which decisions wait.
     if waiting := sum(decision.void == WAITS for decision in decisions):
         sys.stderr.write(f"ringtrace: {path}: {waiting} of its decisions {WAITS}\n")
     void = (decision for decision in decisions if decision.void not in (None, WAITS))
@@ -288,18 +289,18 @@ def parse_decisions_text(
     two_person: bool = False,
     as_of: datetime | None = None,
 ) -> tuple[Decision, ...]:
-    """Parses the text of a decisions file: its signatures, its chain, and the policy on it.
+    """Parses a decisions file, and checks its signatures, its chain and the policy.
 
     Args:
-        text: of the file.
-        path: of the file, for errors.
-        people: who has which key and role, if that is known.
-        two_person: whether two people must make what reviews members, beside the policy.
-        as_of: when the second of them must have decided.
+        text: text of the file.
+        path: path of the file, for errors.
+        people: people with their keys and roles, if known.
+        two_person: whether two people must make decisions that review members, besides the policy.
+        as_of: time by which the second person must have decided.
 
     Raises:
-        UsageError: for a row that cannot be used, that was edited, removed or moved after it was
-            signed, or that the policy does not take.
+        UsageError: for a row that cannot be used, that was edited, removed or moved after signing,
+            or that the policy refuses.
     """
     from transforms.decisions import (  # with Beam, which not every command needs
         NOBODY,
@@ -342,14 +343,14 @@ def _holds(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
 
 
 class SignedEnds(Record):
-    """The first and the last row that was signed here into a decisions file, as digests."""
+    """Digests of the first and the last row that were signed here in a decisions file."""
 
     first: str
     last: str
 
 
 def last_rows() -> dict[str, SignedEnds]:
-    """Reads the ends of each decisions file by its path."""
+    """Reads the first and last signed rows of each decisions file, by its path."""
     path = key_store.home() / LAST_ROWS_FILE
     return key_store.read_kept(path, dict[str, SignedEnds], "put a copy of it in its place") or {}
 
@@ -357,15 +358,18 @@ def last_rows() -> dict[str, SignedEnds]:
 def check_last_row(
     decisions: Iterable[Decision], path: str, rows: Mapping[str, SignedEnds]
 ) -> None:
-    """Refuses a file without the last row that was signed here into it, and an old copy of one.
+    """Checks that a decisions file has the last row that was signed here in it.
+
+    An old copy of the file under another name is checked, too. The chain by itself does not show
+    that its end was cut off.
 
     Args:
-        decisions: Of the file, read after `rows` or while nobody else changes it.
+        decisions: The file's decisions, read after `rows` or while the file is locked.
         path: The file.
-        rows: What `last_rows` returned.
+        rows: The result of `last_rows`.
 
     Raises:
-        UsageError: for one. A chain alone does not show that its end was cut off.
+        UsageError: if the row is missing.
     """
     digests = {
         decision.signature.digest for decision in decisions if decision.signature is not None
@@ -380,7 +384,7 @@ def check_last_row(
 
 
 def record_last_row(decisions: Iterable[Decision], path: Path) -> None:
-    """Remembers the last row of a decisions file that was signed here.
+    """Remembers the last signed row of a decisions file.
 
     Raises:
         UsageError: if that cannot be written.
@@ -395,10 +399,10 @@ def record_last_row(decisions: Iterable[Decision], path: Path) -> None:
 
 
 def check_continues(decisions: Iterable[Decision], path: str | None, folder: str | None) -> None:
-    """Refuses decisions that lack a signed one of the finished run in `folder`, if there is one.
+    """Checks that decisions include all signed decisions of the finished run in `folder`, if any.
 
     Raises:
-        UsageError: for the first that is lost.
+        UsageError: for the first missing decision.
     """
     if folder is None:
         return
@@ -410,10 +414,10 @@ def check_continues(decisions: Iterable[Decision], path: str | None, folder: str
 def check_no_row_lost(
     decisions: Iterable[Decision], path: str | None, before: pa.Table, where: str
 ) -> None:
-    """Refuses decisions that lack a signed BOUND_DECISION row of `before`, which is of `where`.
+    """Checks that decisions include the signed BOUND_DECISION rows of `before`, from `where`.
 
     Raises:
-        UsageError: for the first that is lost.
+        UsageError: for the first missing decision.
     """
     from transforms.decisions import lost_rows
 
@@ -427,9 +431,9 @@ def check_no_row_lost(
 
 
 def bind_to_previous(decisions: tuple[Decision, ...], folder: str | None) -> tuple[Decision, ...]:
-    """Binds decisions to what the finished run in `folder` shows, if there is one.
+    """Binds decisions to the evidence of the finished run in `folder`, if any.
 
-    One that stands bound in its decisions/ keeps that binding.
+    A decision that is bound in the run's decisions/ keeps that binding.
     """
     from transforms.decisions import BoundBy, bind, named_to_bind
 
@@ -443,7 +447,7 @@ def bind_to_previous(decisions: tuple[Decision, ...], folder: str | None) -> tup
 
 
 def keep_bindings(decisions: tuple[Decision, ...], folder: str | None) -> tuple[Decision, ...]:
-    """Gives decisions the bindings that they have in the finished run in `folder`, if any."""
+    """Returns decisions with their bindings in the finished run in `folder`, if any."""
     from transforms.decisions import taken_over
 
     if folder is None or all(decision.members is not None for decision in decisions):
@@ -454,18 +458,18 @@ def keep_bindings(decisions: tuple[Decision, ...], folder: str | None) -> tuple[
 
 
 def open_run(folder: str | os.PathLike[str], *, built_on: bool = False, name: str = "") -> Run:
-    """Opens a finished run; what it lacks, or that it is void, is said on stderr, once.
+    """Opens a finished run; says once, on stderr, what it lacks or that it is void.
 
     Args:
-        folder: of the run, or its object-store URL.
-        built_on: whether something new is to rest on it: all its tables and private files are then
-            compared with what the run wrote, and a signature must be by a key that is known.
-        name: before the folder in errors, such as `--previous `.
+        folder: folder of the run, or its object-store URL.
+        built_on: whether something new will rest on the run. Its tables and private files are then
+            compared with their digests, and its signature, if any, must be by a known key.
+        name: text before the folder in errors, such as `--previous `.
 
     Raises:
         RunError: if it is no finished run.
-        AlteredRunError: naming the first file that is not what the run wrote.
-        UsageError: if what is to be built on is a trial, or an unknown key signed it.
+        AlteredRunError: if a file was changed; names the first.
+        UsageError: with `built_on`, if it is a trial, or an unknown key signed it.
     """
     run = Run.open(folder, known_keys)
     if built_on:
@@ -482,14 +486,14 @@ def open_run(folder: str | os.PathLike[str], *, built_on: bool = False, name: st
 
 
 def check_unchanged(run: Run) -> str:
-    """Compares a run that was opened, perhaps long ago, with what stands in its folder now.
+    """Checks that an opened run is still unchanged in its folder.
 
     Returns:
-        What its tables were compared with, in words.
+        The digests that its tables were compared with, in words.
 
     Raises:
-        AlteredRunError: naming the first file that is not what the run wrote.
-        UsageError: if another run stands there, or an unknown or void key signed it.
+        AlteredRunError: if a file was changed; names the first.
+        UsageError: if another run is there, or an unknown or void key signed it.
     """
     now = Run.open(run.folder, known_keys)
     check_signers(now)
@@ -503,7 +507,7 @@ def check_unchanged(run: Run) -> str:
 
 
 def previous_run(folder: str | None, finished: Run) -> Run | None:
-    """Opens the run before: the one given, or a folder beside the run with the id it followed."""
+    """Opens the previous run: `folder`, or a folder beside the run with the previous run's id."""
     if folder is not None:
         return Run.open(folder)
     wanted = finished.manifest["options"].get("previous")
@@ -517,9 +521,9 @@ def previous_run(folder: str | None, finished: Run) -> Run | None:
 
 
 def rests_on(run: Run) -> tuple[str, ...]:
-    """Returns the ids of the runs that a run rests on: its own, and those that analysts saw.
+    """Returns the ids of the runs that a run rests on: itself, and runs that analysts saw.
 
-    These are the runs on which decisions that accuse somebody were made that are in force in it.
+    Analysts saw the runs on which they made the accusing decisions in force.
     """
     rows = run_decisions(run)
     if rows is None:
@@ -530,7 +534,7 @@ def rests_on(run: Run) -> tuple[str, ...]:
 
 
 def void_run(run: Run) -> str:
-    """Returns why a run rests on a join that is void, if it does; else nothing."""
+    """Returns why a run rests on a void join, if it does; else nothing."""
     for offer in run.offers:
         built = max(map(datetime.fromisoformat, (run.manifest["clock"], offer["issued_at"])))
         if why := key_store.void_reason(offer["sender"], offer["key_id"], built):
@@ -541,7 +545,7 @@ def void_run(run: Run) -> str:
 
 
 def check_basis(run: Run, name: str = "") -> None:
-    """Raises UsageError if a run rests on a join that is void: nothing of it may leave."""
+    """Raises UsageError if a run rests on a void join: nothing of it may leave."""
     if why := void_run(run):
         raise UsageError(f"{name}{run.folder}: {why}")
 
@@ -555,9 +559,9 @@ def _void_joins() -> dict[str, str]:
 
 
 def signer_problem(run: Run) -> str | None:
-    """Says why a key that signed a run vouches for nothing; None where each one does, or none did.
+    """Returns why a key that signed a run is not valid; None if all are, or the run is unsigned.
 
-    A run's signature has no time that its signer could not choose, so that no void key counts.
+    A signer can choose the time of a signature, so a void key never counts.
     """
     custody = run.custody or Custody()
     for key_id, org in (
@@ -581,23 +585,23 @@ def signer_problem(run: Run) -> str | None:
 
 
 def check_signers(run: Run, name: str = "") -> None:
-    """Raises UsageError if a key signed a run that vouches for nothing."""
+    """Raises UsageError if an invalid key signed a run."""
     if problem := signer_problem(run):
         raise UsageError(f"{name}{run.folder}: {problem}")
 
 
 def known_keys() -> dict[str, list[Ed25519PublicKey]]:
-    """Returns the public keys that are trusted, by organisation, and one's own under no name."""
+    """Returns the trusted public keys by organisation, and the own keys under an empty name."""
     return {"": own_public_keys(), **trusted_keys()}
 
 
 def run_decisions(run: Run) -> pa.Table | None:
-    """Reads the bound decisions of a run; None for a run from before there were any.
+    """Reads the bound decisions of a run; None for a run older than bound decisions.
 
-    Those that were bound to that run itself have its id.
+    Decisions that were bound to this run itself have its id.
 
     Raises:
-        AlteredRunError: if they are not what the run wrote: they would be bound anew.
+        AlteredRunError: if they were changed: they would be bound again.
     """
     if not files_of(run.manifest, DECISIONS):
         return None
@@ -607,11 +611,11 @@ def run_decisions(run: Run) -> pa.Table | None:
 
 
 def _confirmed_as_shown(run: Run, rows: pa.Table) -> pa.Table:
-    """Takes out of what a `confirm` was bound to in a run itself what that run says to doubt.
+    """Removes doubtful members from the `confirm` decisions that were bound to this run itself.
 
-    That is what it shows as `verify`, which a burst of reporters put there, who are one once
-    clusters are summarized; and of a thin cluster all but the member that is named: its author was
-    not shown the join.
+    Doubtful are `verify` members: a burst of reporters may have added them, which counts as one
+    reporter when clusters are summarized. In a cluster with a weak join, all members but the named
+    one are doubtful, since the author did not see the join.
     """
     decided = rows.to_pylist()
     here = [row for row in decided if row["run_id"] is None and row["kind"] == DecisionKind.CONFIRM]
@@ -631,7 +635,7 @@ def _confirmed_as_shown(run: Run, rows: pa.Table) -> pa.Table:
 
 
 def contested_values(run: Run, where: pc.Expression | None = None) -> dict[str, str]:
-    """Returns the ids, with epochs, of contested identifiers by the withheld ids that a run shows.
+    """Returns the ids, with epochs, of contested identifiers, by their withheld ids.
 
     `where` selects some of them. A copy of a run without its private/ has none.
     """
@@ -648,17 +652,17 @@ def contested_values(run: Run, where: pc.Expression | None = None) -> dict[str, 
 
 
 def lone_mailboxes(run: Run) -> dict[str, str]:
-    """Returns the ids, with epochs, of mailboxes that one reporter alone names, by withheld id."""
+    """Returns the ids, with epochs, of mailboxes with only one reporter, by withheld id."""
     return contested_values(run, pc.field("victim_reporters") == 0)
 
 
 def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime, datetime] | None]:
-    """Reads what a run shows of these entities and of all members of their clusters.
+    """Reads a run's rows of these entities and of all members of their clusters.
 
-    What is contested there is shown under a withheld id, which its owner can look up.
+    The run shows contested entities under withheld ids, which its owner can look up.
 
     Returns:
-        SHOWN rows, and the first and the last record of the run.
+        SHOWN rows, and the times of the first and the last record of the run.
     """
     from transforms.decisions import SHOWN
 
@@ -688,7 +692,7 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
 
 
 def read_source_rules(path: str | None) -> SourceRules:
-    """Reads the rules of a file, added to the shipped ones; raises UsageError if it is no good."""
+    """Reads the shipped rules and a file's rules; raises UsageError if the file cannot be used."""
     with usage_errors(RecordError):
         rules = (
             parse_source_rules(read_text(path, MOST_RULES_BYTES), path) if path is not None else {}
@@ -697,7 +701,7 @@ def read_source_rules(path: str | None) -> SourceRules:
 
 
 def read_weights(path: str | None) -> PriorityWeights:
-    """Reads the weights of a file, or the shipped ones; raises UsageError if it cannot be used."""
+    """Reads a file's weights, or the shipped weights; raises UsageError if it cannot be used."""
     if path is None:
         return shipped_weights()
     with usage_errors(RecordError, after="; copy transforms/data/priority.toml, and change it"):

@@ -1,7 +1,7 @@
-"""The steps that a batch, a join, a stream and the public transforms share: from records to a run.
+"""The steps from records to a run that a batch, a join, a stream and the public transforms share.
 
-The comment behind a step names its elements: Arrow RecordBatches with the schema of that name
-(`schemas`), unless it says otherwise. `start` and `runs` have one element a window.
+The comment after a step names its elements: Arrow RecordBatches with the schema of that name
+(`schemas`), unless it says otherwise. `start` and `runs` have one element for each window.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ KINDS = {COMPLAINTS: RecordKind.COMPLAINT, CALLS: RecordKind.CALL}
 
 @dataclass(frozen=True)
 class PreviousRun:
-    """The run that another follows; all empty where it follows none.
+    """The previous run; all fields are empty if there is none.
 
-    `members` are paths, `components` paths of its islands/ with their SHA-256. `nodes` is its
-    graph/nodes.parquet, which has the places in its figures, where that is there.
+    `members` are paths. `components` are paths of its islands/, with their SHA-256. `nodes` is its
+    graph/nodes.parquet, with the places in its figures, if it exists.
     """
 
     folder: str | None = None
@@ -90,16 +90,16 @@ FOLLOWS_NONE = PreviousRun()
 
 @dataclass(frozen=True, kw_only=True)
 class RunPlan:
-    """Everything that a run is made with beside its records.
+    """The inputs of a run, except its records.
 
     Attributes:
-        known: identifiers that are nobody's scam.
-        decisions: of analysts, a tuple; of a stream their `DecisionSource`.
-        weights: rank the clusters.
-        previous: the run that it follows.
-        private_key: opens the private files of earlier runs.
-        register: the victim registers of earlier runs; None without a key for one.
-        sign: makes the signatures of the run, if there is a key.
+        known: known-legitimate identifiers.
+        decisions: a tuple of the analysts' decisions; in a stream, their `DecisionSource`.
+        weights: weights that rank the clusters.
+        previous: the previous run.
+        private_key: the key of the private files of earlier runs.
+        register: the victim registers of earlier runs; None without a key for them.
+        sign: the function that signs the run, if there is a key.
     """
 
     known: KnownLegitimate
@@ -120,7 +120,7 @@ class Validated(NamedTuple):
 
 
 def validate(read: Collections, **settings: Any) -> Validated:
-    """Validates what was read of complaints and calls; `settings` are those of `Validate`."""
+    """Validates the complaints and calls that were read; `settings` go to `Validate`."""
     checked: Json = {
         name: read[name] | f"Validate {name}" >> Validate(kind, **settings)
         for name, kind in KINDS.items()
@@ -136,10 +136,10 @@ def validate(read: Collections, **settings: Any) -> Validated:
 
 
 class Extracted(NamedTuple):
-    """Everything that records show: `accepted` (one row an id) and `read` (with readings) by name.
+    """The results of extraction. `accepted` (a row for each id) and `read` are by name.
 
-    `evidence` has EVIDENCE batches, `stated` STATED_NUMBER batches, `counters` of duplicates;
-    `gone` what replaced versions named (GONE).
+    `evidence` has EVIDENCE batches, `stated` STATED_NUMBER batches, `counters` count duplicates.
+    `gone` has the identifiers of replaced versions (GONE).
     """
 
     accepted: Json
@@ -151,7 +151,7 @@ class Extracted(NamedTuple):
 
 
 def extract(accepted: Collections, rules: SourceRules, start: beam.PCollection) -> Extracted:
-    """Reads each record once. Of a replaced version the numbers count that it states."""
+    """Extracts from each record once. Of a replaced version, only its stated numbers count."""
     kinds = {name: kind for name, kind in KINDS.items() if name in accepted}
     unique: Json = {
         name: accepted[name] | f"One {kind} an id" >> Deduplicate(kind)
@@ -184,13 +184,13 @@ def extract(accepted: Collections, rules: SourceRules, start: beam.PCollection) 
 
 
 def assign_roles(evidence: Any, stated: Any, start: beam.PCollection) -> Any:
-    """Gives mentions of what reporters state as a victim's that role: EVIDENCE (MAIN), CLAIM."""
+    """Sets the role of identifiers that reporters state as a victim's: EVIDENCE (MAIN), CLAIM."""
     claims = AsSingleton(stated | "Stated numbers" >> VictimClaims(start))
     return evidence | "Victims' roles" >> AssignVictimRoles(claims)
 
 
 def read_previous(start: beam.PCollection, previous: PreviousRun) -> tuple[Json, Any]:
-    """Reads clusters and components of the previous run, as `Graph.of` takes them; counters."""
+    """Reads the previous run's clusters and components for `Graph.of`; also returns counters."""
     components = start | "Previous components" >> ReadComponentCache(previous.components)
     known = {"components": components[MAIN]}  # COMPONENT
     if previous.members:
@@ -204,9 +204,9 @@ class Graph:
     """The clusters of each window.
 
     Attributes:
-        plan: of the run.
+        plan: the run's plan.
         clustered: the clusters.
-        bound: one DecisionsInForce, bound to the clusters.
+        bound: a single DecisionsInForce, bound to the clusters.
     """
 
     plan: RunPlan
@@ -226,11 +226,11 @@ class Graph:
         """Clusters evidence.
 
         Args:
-            evidence: the collections that `find_clusters` takes, but for `before`.
-            start: one element a window.
-            in_force: one DecisionsInForce.
-            plan: of the run.
-            contested_in: folder of the run that knows what is contested, if there is one.
+            evidence: the collections that `find_clusters` takes, except `before`.
+            start: one element for each window.
+            in_force: a single DecisionsInForce.
+            plan: the run's plan.
+            contested_in: folder of the run that has the contested identifiers, if any.
             more: further arguments of `find_clusters`.
         """
         read = beam.ParDo(ReadContested(contested_in, plan.private_key))
@@ -254,7 +254,7 @@ class Graph:
     ) -> dict[str, beam.PCollection]:
         """Returns the tables of clusters that every run has, by name.
 
-        `complaints` (COMPLAINT_READ) are there where the numbers of papers in them are kept, too.
+        With `complaints` (COMPLAINT_READ), the register also gets their numbers of papers.
         """
         clustered, summaries, register = self.clustered, self.summaries, self.plan.register
         outputs = {
@@ -300,7 +300,7 @@ def publish(
     shards: int = 1,
     record: Record = nullcontext,
 ) -> Any:
-    """Writes tables, a report if there is one, and the manifest; returns all counters together."""
+    """Writes tables, the report if any, and the manifest; returns all counters together."""
     written = outputs | "Write tables" >> WriteTables(runs, shards)  # OutputFile
     counted = tuple(counters) | "All counters" >> beam.Flatten()  # ((group, name), count)
     gathered = {"digests": digests, "counters": counted, "outputs": written}

@@ -1,4 +1,4 @@
-"""Parts of `ringtrace serve` that know no HTTP: the files of runs, notes, alerts, the next run."""
+"""Parts of `ringtrace serve` without HTTP: the files of runs, notes, alerts, the next run."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ from transforms.stream import SNAPSHOTS_FOLDER
 from transforms.write import JobError, available_cpus, forking, local_job_pool
 
 WORK_STATES = ("", "open", "waiting", "done")
-"""States of an analyst's work on a cluster; an empty one takes it back."""
+"""States of an analyst's work on a cluster; an empty text removes the state."""
 
 MOST_NAME, MOST_NOTE = 80, 2_000
-"""Characters of an owner and of a note."""
+"""Longest owner and longest note, in characters."""
 
 MOST_LOG_BYTES = 32 * 1024 * 1024
-"""Bytes that are read of what the next run says."""
+"""Largest part of the next run's output that is read, in bytes."""
 
 ALERTS_FOLDER = "alerts"
 
 SHOWN_ALERTS, MOST_ALERT_BYTES = 500, 100_000
-"""Alerts that are shown, the newest, and bytes of one."""
+"""Number of alerts shown, newest first, and largest alert in bytes."""
 
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
-"""A folder that can be named in an address as it is."""
+"""A folder name that can be part of an address unchanged."""
 
 _CLUSTER = re.compile(r"[\w.-]{1,80}")
 
@@ -63,14 +63,14 @@ _PERCENT = re.compile(r"ringtrace: (\d+) %")
 
 
 def note_of(body: Row) -> tuple[str, dict[str, str]]:
-    """Returns the cluster that a call is about, and what it changes in its notes.
+    """Returns the cluster that a call is about, and the changes to its notes.
 
     Args:
         body: `cluster`; and any of `status`, `owner`, `snoozed_until` (a date, or nothing) and
-            `text`, a note that is added.
+            `text`, a note to add.
 
     Raises:
-        UsageError: for a value that cannot be.
+        UsageError: for an invalid value.
     """
     cluster_id = body["cluster"]
     if not isinstance(cluster_id, str) or not _CLUSTER.fullmatch(cluster_id):
@@ -98,7 +98,7 @@ def note_of(body: Row) -> tuple[str, dict[str, str]]:
 
 
 def alert_of(body: Row) -> str:
-    """Returns the id of the alert that a call is about; raises UsageError for what is none."""
+    """Returns the id of the alert that a call is about; raises UsageError for an invalid id."""
     alert_id = str(body["alert"])
     if not _ALERT_FILE.fullmatch(f"{alert_id}.jsonl"):
         raise UsageError("name an alert")
@@ -106,13 +106,13 @@ def alert_of(body: Row) -> str:
 
 
 def find_runs(folder: str | os.PathLike[str]) -> dict[str, Run]:
-    """Returns the runs in a folder by name, the newest first: itself, or those that are in it.
+    """Returns the runs of a folder by name, newest first: the folder itself, or runs in it.
 
-    A folder of a stream has its snapshots. A folder whose name cannot stand in an address, or that
-    has no finished run, is left out.
+    A stream's folder has its snapshots. Folders without a finished run, or with a name that cannot
+    be part of an address, are left out.
 
     Raises:
-        RunError: where there is none.
+        RunError: if there is no run.
     """
     path = Path(folder)
     if (path / MANIFEST_NAME).exists():
@@ -133,14 +133,14 @@ def find_runs(folder: str | os.PathLike[str]) -> dict[str, Run]:
 
 
 def clock_of(run: Run) -> str:
-    """Returns when a run was made, as ISO 8601; an empty text of an old one."""
+    """Returns the time when a run was made, as ISO 8601; empty for an old run."""
     return str(run.manifest.get("clock") or "")
 
 
 def read_alerts(folder: str | os.PathLike[str]) -> list[Json]:
-    """Returns the newest alerts of a stream's folder, `SHOWN_ALERTS` at most, the newest first.
+    """Returns the newest alerts of a stream's folder, at most `SHOWN_ALERTS`, newest first.
 
-    Files that are none are left out, as are fields that the contract does not have.
+    Files that are no alerts are left out, as are fields outside the contract.
     """
     files = [
         path
@@ -160,7 +160,7 @@ def read_alerts(folder: str | os.PathLike[str]) -> list[Json]:
 def workbench_files(
     finished: Run, previous: Run | None, arguments: Namespace, *, may_fork: bool
 ) -> dict[str, bytes]:
-    """Makes the files of the workbench, but for such as name what the run withheld.
+    """Makes the files of the workbench, except files with a value that the run withheld.
 
     A process that serves has threads, and must not fork.
     """
@@ -188,9 +188,9 @@ def workbench_files(
 
 
 def _with_all_tables(finished: Run, folder: Path) -> Run:
-    """Returns a run of a batch as it is, and of a snapshot with empty tables of records.
+    """Returns a batch run unchanged, and a snapshot with empty tables of records.
 
-    A stream keeps no records: what is drawn of them has none.
+    A stream keeps no records, so pages about records are empty.
     """
     if "snapshot" not in finished.manifest["options"]:
         return finished
@@ -206,7 +206,7 @@ def _with_all_tables(finished: Run, folder: Path) -> Run:
 
 
 def _is_of_alert(name: str, value: Any) -> bool:
-    """Returns whether a value fits the contract of alerts: the page draws it as that."""
+    """Tells whether a value fits the contract of alerts, as the page requires."""
     kind = _ALERT_FIELDS.get(name)
     if kind is None:
         return False
@@ -217,15 +217,15 @@ def _is_of_alert(name: str, value: Any) -> bool:
 
 @dataclass(eq=False)
 class NextRun:
-    """A batch run that a button of the workbench starts, with the decisions of now.
+    """A batch run that a button of the workbench starts, with the present decisions.
 
-    Nothing of it comes from a request or from a run: what is read and how is in `config`, which
+    None of its options come from a request or from a run. They are in `config`, which the person
     who started the server named.
 
     Attributes:
         config: The file that `ringtrace batch --config` reads.
         decisions: The decisions file.
-        more: Flags of the victim register, as the server has them.
+        more: The server's flags of the victim register.
     """
 
     config: str
@@ -237,10 +237,10 @@ class NextRun:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def start(self, previous: str, more: Sequence[str] = ()) -> None:
-        """Starts it, after the run `previous` and beside it, with `more` flags.
+        """Starts a run that follows `previous`, in a folder beside it, with `more` flags.
 
         Raises:
-            UsageError: while another one runs.
+            UsageError: if another run is under way.
         """
         with self._lock:
             if self._process is not None and self._process.poll() is None:
@@ -257,13 +257,13 @@ class NextRun:
             )
 
     def status(self) -> Json:
-        """Returns whether it runs, how far it is and what it says; `name` once it is done."""
+        """Returns whether it runs, its progress and output, and its `name` once it is done."""
         process = self._process
         if process is None:
             return {"state": "none"}
         code = process.poll()
         state = "running" if code is None else "failed" if code else "done"
-        # Read at a place of its own: the run writes on from where the file's own stands.
+        # The run writes at the file's own position, so this reads without moving it.
         content = os.pread(self._log.fileno(), MOST_LOG_BYTES, 0).decode(errors="replace")
         lines = content.splitlines() or [""]
         shares = [int(share[1]) for line in lines if (share := _PERCENT.match(line))]
@@ -273,11 +273,11 @@ class NextRun:
 
     @property
     def output(self) -> Path | None:
-        """The folder of the last one that was done."""
+        """The folder of the last run that was done."""
         return self._output if self.status()["state"] == "done" else None
 
     def end(self) -> None:
-        """Stops it; a run that is not finished leaves nothing."""
+        """Stops the run; an unfinished run leaves nothing."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -285,7 +285,7 @@ class NextRun:
 
 
 def without_withheld(alerts: Iterable[Json], values: Any) -> tuple[list[Json], int]:
-    """Returns alerts but for such as name what a run withheld, and how many these are."""
+    """Returns the alerts without values that a run withheld, and the number of other alerts."""
     from transforms.write import count_withheld
 
     whole = list(alerts)
