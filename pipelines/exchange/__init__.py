@@ -1,5 +1,5 @@
 """The exchange with other organisations: `ringtrace exchange`.
 
-In come finished runs and signed files of partners; out go signed offers, revocations and letters
-about shared victims, and joint runs. Nothing of a victim leaves in clear.
+It takes finished runs and partners' signed files, and writes signed offers, revocations, letters
+about shared victims, and joint runs. No victim's data leaves in clear.
 """

@@ -1,4 +1,4 @@
-"""`ringtrace exchange` and the words behind it."""
+"""`ringtrace exchange` and its subcommands."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""`ringtrace exchange hub init` and `members`: the folder of a hub, and who takes part in it.
+"""`ringtrace exchange hub init` and `members`: the folder of a hub, and its members.
 
-    hub.json            the charter, by the host
-    members/N-SHA.json  lists of members, each with signatures N-SHA.KEY.sig of who agrees
+    hub.json            the charter, signed by the host
+    members/N-SHA.json  lists of members, each with signatures N-SHA.KEY.sig of agreeing members
     inbox/              letters of members, sealed to the host
-    refused/            letters that the host did not take
-    log/DAY.jsonl       what was new on a day, a line each, in sorted order
-    heads/DAY.json      the root of the log, by the host
+    refused/            letters that the host refused
+    log/DAY.jsonl       the new lines of a day, sorted
+    heads/DAY.json      the root of the log, signed by the host
 
-Every file comes from outside: it is bounded, and nothing of it is used before its signature holds.
+Every file comes from outside: its size is limited, and it is used only if its signature is valid.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ from transforms.gates import read_bytes
 CHARTER, INBOX, REFUSED = "hub.json", "inbox", "refused"
 
 MAX_SMALL_BYTES, MAX_MEMBERS_BYTES = 64 << 10, 1 << 20
-"""Bytes of a charter or a head, and of a list of members."""
+"""Largest charter or head, and largest list of members, in bytes."""
 
 HEAD_DAYS = 2
-"""Days after which a head is old: the host signs one a day."""
+"""Days after which a head is old: the host signs a head every day."""
 
 MAX_FILES = 10_000
-"""Files of a folder that are looked at."""
+"""Largest number of files of a folder that are read."""
 
 _LIST = re.compile(r"(\d{5})-([0-9a-f]{16})\.json")
 
@@ -91,19 +91,19 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True)
 class Hub:
-    """A hub whose files hold: all that a member or the host knows of it.
+    """A hub whose files are valid, as members and host see it.
 
     Attributes:
-        path: the folder.
-        charter: of the hub.
-        digest: SHA-256 of the charter, by which every other file names it.
+        path: the hub's folder.
+        charter: the hub's charter.
+        digest: SHA-256 of the charter; every other file has it.
         host_keys: keys whose signature counts as the host's.
-        members: the list in force; None before the first one.
-        members_digest: SHA-256 of it, or of the charter.
-        waiting: the digest of each later list that lacks signatures, and why.
-        overtaken: the digest of each list that waited until another one was signed.
-        log: of all days.
-        heads: of all days, with the SHA-256 of each.
+        members: the list of members in force; None before the first list.
+        members_digest: SHA-256 of that list, else of the charter.
+        waiting: by digest of a later list that lacks signatures, why it waits.
+        overtaken: digests of lists that waited until another list was signed.
+        log: the log of all days.
+        heads: the heads of all days, each with its SHA-256.
     """
 
     path: Path
@@ -133,18 +133,18 @@ class Hub:
         return self.heads[-1][0].day if self.heads else ""
 
     def days_behind(self, now: datetime) -> int:
-        """Returns how many days ago the last head is of, if more than `HEAD_DAYS`; else 0."""
+        """Returns the age of the last head in days, if it is more than `HEAD_DAYS`; else 0."""
         last = day_of(self.last_day) if self.heads else now.date()
         days = (now.astimezone(UTC).date() - last).days
         return days if days > HEAD_DAYS else 0
 
     def member(self, key_id: str) -> HubMember | None:
-        """Returns the member that takes part with this key."""
+        """Returns the member with this key."""
         return next((row for row in self.rows if row.key_id == key_id and not row.ended), None)
 
 
 def read_bounded(path: Path, most: int) -> bytes:
-    """Reads a regular file of a hub, no more than `most` bytes of it.
+    """Reads a regular file of a hub, of at most `most` bytes.
 
     Raises:
         UsageError: if it cannot be read, or is larger.
@@ -154,7 +154,7 @@ def read_bounded(path: Path, most: int) -> bytes:
 
 
 def names_in(folder: Path, pattern: re.Pattern[str]) -> list[str]:
-    """Returns the names in a folder that are of a pattern, sorted; others are left alone."""
+    """Returns the names in a folder that match a pattern, sorted."""
     with system_errors(folder, "give the folder of a hub"):
         if not folder.exists():
             return []
@@ -166,10 +166,10 @@ def names_in(folder: Path, pattern: re.Pattern[str]) -> list[str]:
 
 
 def open_hub(folder: str, now: datetime) -> Hub:
-    """Reads a hub, and checks all that is signed and chained in it.
+    """Reads a hub, and checks all its signatures and chains.
 
     Raises:
-        UsageError: naming the first file that does not hold, and why.
+        UsageError: if a file is invalid; names the first, and why.
     """
     path = Path(folder)
     content = read_bounded(path / CHARTER, MAX_SMALL_BYTES)
@@ -201,10 +201,10 @@ def open_hub(folder: str, now: datetime) -> Hub:
 def read_signed_file(
     path: Path, content: bytes, keys: Mapping[str, Any], kind: type[Any]
 ) -> tuple[str, str, Any]:
-    """Returns who signed a file of a hub, the id of the key, and what the file says.
+    """Returns the signer of a hub's file, the id of the key, and the file's content.
 
     Raises:
-        UsageError: if none of the keys did, or a field is wrong.
+        UsageError: if none of the keys signed it, or a field is wrong.
     """
     with refusing(path):
         signature = read_bounded(signature_path(path), MAX_SMALL_BYTES)
@@ -229,7 +229,7 @@ def _heads(
 
 
 class _List(NamedTuple):
-    """A list of members: its file, and what it says."""
+    """A list of members: its file and its content."""
 
     path: Path
     content: bytes
@@ -239,14 +239,14 @@ class _List(NamedTuple):
 def _lists_in_force(
     folder: Path, charter: HubCharter, digest: str, host: Sequence[Ed25519PublicKey], pinned: str
 ) -> tuple[HubMembers | None, str, dict[str, str], frozenset[str]]:
-    """Goes from list to list of members up to that in force, by way of the `pinned` one.
+    """Follows the chain of member lists, through the `pinned` list, to the list in force.
 
     Returns:
-        The list in force, and its digest; why lists that would follow next do not, by their
-        digests; the digests of those that lacked signatures until another one was signed.
+        The list in force and its digest; by digest, why a possible next list does not follow; the
+        digests of lists that lacked signatures until another list was signed.
 
     Raises:
-        UsageError: if the pinned list is not there, or two lists follow.
+        UsageError: if the pinned list is missing, or two lists follow.
     """
     lists: dict[str, _List] = {}
     waiting: dict[str, str] = {}
@@ -298,10 +298,9 @@ def _lacks(
     charter: HubCharter,
     host: Sequence[Ed25519PublicKey],
 ) -> str:
-    """Returns why a list cannot follow the latest one; nothing where it can.
+    """Returns why a list cannot follow the latest list; empty if it can.
 
-    A file that is no signature counts for nothing: whoever can write to the folder can put it
-    there.
+    An invalid signature file is ignored: anybody who can write to the folder can add one.
     """
     rows = in_force.members if in_force else ()
     signers, wrong = set(), []
@@ -322,7 +321,7 @@ def _lacks(
 
 
 def signature_name(name: str, signer: str) -> str:
-    """Returns the name of the file of a signature under a list of members."""
+    """Returns the name of the signature file of a key under a list of members."""
     return f"{name.removesuffix('.json')}.{signer[:16]}.sig"
 
 
@@ -343,16 +342,16 @@ def _read_log(path: Path, charter: HubCharter, heads: list[HubHead]) -> HubLog:
 
 
 def midnight(now: datetime) -> datetime:
-    """Returns the start of a day: times of files say no more."""
+    """Returns the start of a day, which is the only time that files reveal."""
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def put(files: Mapping[Path, bytes], now: datetime) -> None:
-    """Puts files into a hub as `replaced` does, open to whoever its folder is, dated to the day.
+    """Puts files into a hub as `replaced` does, with its folder's access rights, dated to the day.
 
     Raises:
-        OSError: if the disk is full: all are as they were.
-        UsageError: if one cannot be written.
+        OSError: if the disk is full; all files are then unchanged.
+        UsageError: if a file cannot be written.
     """
     first, remedy = next(iter(files), None), "give a folder to write to"
     with system_errors(first, remedy, but_full_disk=True, below=True), replaced(files):
@@ -363,7 +362,7 @@ def put(files: Mapping[Path, bytes], now: datetime) -> None:
 
 
 def host_secrets(hub: Hub) -> tuple[bytes, bytes]:
-    """Returns the host's secrets: the one that opens letters, and the one that makes tokens.
+    """Returns the host's secret that opens letters, and its secret that makes tokens.
 
     Raises:
         UsageError: if they are not here.
@@ -467,7 +466,7 @@ def change_members(arguments: Namespace) -> int:
     """Shows the members, or makes or signs the next list; returns the exit status 0.
 
     Raises:
-        UsageError: for a change that cannot be made, by somebody who takes no part.
+        UsageError: for an impossible change, or a user who is no member.
     """
     now = time_of(arguments)
     hub = open_hub(arguments.hub, now)
@@ -522,7 +521,7 @@ def _next_list(
 
 
 def _check_next(hub: Hub, content: bytes, place: str) -> None:
-    """Checks that signatures are all that a list lacks: a member must sign nothing else so.
+    """Checks that a list lacks only signatures, so that a member signs nothing invalid.
 
     Raises:
         UsageError: if not.

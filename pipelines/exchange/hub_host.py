@@ -1,8 +1,8 @@
-"""`ringtrace exchange hub collect` and `log`: a hub as its host runs it, and as anybody checks it.
+"""`ringtrace exchange hub collect` and `log`: the host runs a hub, and anybody can check it.
 
 hubs/NAME.key             beside the host's keys: opens letters, and makes tokens
-hubs/NAME.letters.json    of each member the time of the last letter that was taken, and the digests
-                          of those of that second
+hubs/NAME.letters.json    for each member, the time of the last letter taken, and the digests of its
+                          letters taken in that second
 """
 
 from __future__ import annotations
@@ -70,18 +70,18 @@ from schemas.offer import (
 from schemas.signed_fields import day_of, parse_moment
 
 MAX_LETTERS, MAX_LETTER_BYTES = 1_000, 2 << 30
-"""Letters, and bytes of them, that one day takes; the others wait for the next."""
+"""Most letters, and most bytes of letters, taken in a day; the others wait for the next day."""
 
 MOST_DAYS = 10
-"""Days without a head that are listed, the last ones."""
+"""Largest number of days without a head that are listed; the last ones are."""
 
 LETTER_DAYS = timedelta(days=14)
-"""Days after which a letter is too old to be taken."""
+"""Days after which a letter is too old."""
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A letter whose signature is a member's, or the host's own."""
+    """A letter signed by a member or by the host."""
 
     path: Path
     content: HubLetter
@@ -90,12 +90,12 @@ class Letter:
 
 
 class Day:
-    """The entries of one day of a log as a host puts them together."""
+    """The lines of one day of a log, as the host collects them."""
 
     def __init__(self, hub: Hub, secret: bytes, today: date) -> None:
         self.hub, self.secret, self.today = hub, secret, today
         self.day = today.isoformat()
-        # Two letters can renew the same entries, or answer the same dispute: that is one line.
+        # Two letters can renew the same entry, or answer the same dispute: the log has one line.
         self.lines: dict[bytes, None] = {}
         self.bytes = 0
         self.ended: set[str] = set()
@@ -120,15 +120,15 @@ class Day:
         return {self.token(org, first + timedelta(days=number)) for number in days}
 
     def owns(self, org: str, name: str) -> bool:
-        """Returns whether an entry that is not out is of an organisation."""
+        """Tells whether an organisation owns an entry that is not out."""
         state = self.hub.log.entries.get(name)
         return state is not None and state.token == self.token(org, state.day)
 
     def add(self, org: str, letter: HubLetter) -> None:
-        """Takes all of a letter.
+        """Takes a whole letter.
 
         Raises:
-            OfferError: for something in it that cannot be so: nothing of it is taken.
+            OfferError: if any part is impossible; nothing of the letter is then taken.
         """
         log = self.hub.log
         own = {n: state.actor for n, state in log.entries.items() if self.owns(org, n)}
@@ -156,7 +156,7 @@ class Day:
         self.ended |= gone
         self.claimed |= {(org, entry.entity_id) for entry in entries}
         self.disputed += [(org, dispute.entry) for dispute in letter.disputes]
-        # What counts is when the member wrote the letter, not when the host collects it.
+        # The time when the member wrote the letter counts, not when the host collects it.
         written = parse_moment(letter.issued_at).date()
         self.in_time |= {name for name in letter.renewals if log.status(name, written) != "expired"}
         self.in_time |= {
@@ -174,8 +174,8 @@ class Day:
 
     def _check_disputes(self, org: str, letter: HubLetter, own: Collection[str]) -> None:
         log, tokens = self.hub.log, self.every_token(org) if org else set()
-        # A correction that moves a dispute to a new entry keeps its token, which may be of an
-        # earlier epoch: so tokens of every epoch are compared.
+        # A correction that moves a dispute to a new entry keeps its token, which may come from an
+        # earlier epoch. So the tokens of all epochs are compared.
         mine = [each.entry for each in log.disputes.values() if each.token in tokens]
         today = [name for sender, name in self.disputed if org and sender == org]
         before = {*mine, *today}
@@ -217,7 +217,7 @@ class Day:
         )
 
     def end(self, expelled: Iterable[str]) -> None:
-        """Ends what expired, was not answered, withdrawn or is of one who was expelled."""
+        """Ends entries that are withdrawn, expired, of expelled members, or late with an answer."""
         orgs = list(expelled)
         for name, state in self.hub.log.entries.items():
             is_out = name in self.ended or any(self.owns(org, name) for org in orgs)
@@ -225,7 +225,7 @@ class Day:
                 self._log(LoggedEnd(self.day, name, state.leaf))
 
     def _is_dead(self, name: str) -> bool:
-        """Returns whether an entry was not renewed, or a dispute of it not answered, in time."""
+        """Tells whether an entry was not renewed, or its dispute not answered, in time."""
         late = any(
             day_of(dispute.answer_by) < self.today and dispute.dispute not in self.in_time
             for dispute in self.hub.log.open_disputes(name)
@@ -248,10 +248,10 @@ class Day:
     "collect", "as the host: put the letters of members into the log, once a day", HUB_FLAGS
 )
 def collect(arguments: Namespace) -> int:
-    """Puts the letters of members into the log, as the host; returns 1 if some were refused.
+    """Puts members' letters into the log, as the host; returns 1 if any was refused.
 
     Raises:
-        UsageError: by anybody else, or for a hub that does not hold.
+        UsageError: if the user is not the host, or the hub is invalid.
     """
     now = time_of(arguments)
     hub = open_hub(arguments.hub, now)
@@ -281,7 +281,7 @@ def _collect(
     expelled = {row.org for row in hub.rows if row.ended == "expelled"} - active
     day.end(expelled)
     files, head = _day_files(hub, day, key)
-    # Together: without the record of its letters the next day would take them again.
+    # Written together: without the record of its letters, the next day would take them again.
     with replaced({letters: signing.canonical_json(last)}):
         put(files | _erased_files(hub), now)
     for letter in taken:
@@ -307,15 +307,15 @@ def _collect(
 def _take(
     hub: Hub, day: Day, opens: bytes, now: datetime, last: dict[str, str]
 ) -> tuple[list[Path], dict[Path, str], int]:
-    """Takes the letters of each sender in order of their times, of whom wrote least first.
+    """Takes letters, first from senders who wrote least, each sender's in order of time.
 
-    A day takes so many that everybody can read it; what is left waits for the next.
+    A day takes only as many letters as everybody can read; the rest wait for the next day.
 
     Returns:
-        Their paths, why others are refused, and how many wait.
+        The paths of letters taken, why others are refused, and the number of waiting letters.
 
-    `last` has the time of the last letter that was taken of each sender, and behind it the digests
-    of those of that second: two commands of one script can write within one.
+    `last` has, by sender, the time of the last letter taken, then the digests of the letters taken
+    in that second: a script can write two letters in a second.
     """
     letters: list[Letter] = []
     refused: dict[Path, str] = {}
@@ -349,7 +349,7 @@ def _take(
         try:
             newest, *same = last.get(sender, "").split(" ")
             issued = letter.content.issued_at
-            # Those of a version before have no digests: nothing of that second is taken again.
+            # A record of an earlier version has no digests: all letters of that second are refused.
             if issued < newest or (issued == newest and (not same or letter.digest in same)):
                 raise OfferError(
                     f"of {sender}, {issued}: is not newer than the last that was taken: it was "
@@ -383,7 +383,7 @@ def _read_letter(hub: Hub, path: Path, sealed: bytes, opens: bytes, now: datetim
 
 
 def _day_files(hub: Hub, day: Day, key: Ed25519PrivateKey) -> tuple[dict[Path, bytes], HubHead]:
-    """Returns the files of a day, and the head over all lines, which are then in the log."""
+    """Returns the files of a day and the head over all lines; adds the day's lines to the log."""
     lines = b"".join(line + b"\n" for line in sorted(day.lines))
     log = hub.log
     with refusing(hub.path, "; make a new hub"):
@@ -393,14 +393,15 @@ def _day_files(hub: Hub, day: Day, key: Ed25519PrivateKey) -> tuple[dict[Path, b
     content = signing.letter_bytes(made, key)
     file = hub.path / "heads" / f"{day.day}.json"
     files = {hub.path / "log" / f"{day.day}.jsonl": lines} if lines else {}
-    # The head comes last: without it nothing of the day counts.
+    # The head comes last: without it, no line of the day counts.
     return files | with_signature(file, content, key), made
 
 
 def _erased_files(hub: Hub) -> dict[Path, bytes]:
-    """Returns the files of earlier days without the lines of which the log says that they are out.
+    """Returns files of earlier days without the lines that the log declares out.
 
-    They follow the head which says so: of what a killed host left, the next day erases the rest.
+    They are written after the head that declares this. If the host is killed before, the next day
+    erases the rest.
     """
     gone, first, changed = set(hub.log.to_erase()), 0, {}
     for head, _ in hub.heads:
@@ -424,10 +425,10 @@ def _erased_files(hub: Hub) -> dict[Path, bytes]:
     flag("--reason", "TEXT", "with --open-token: why, for all members"),
 )
 def show_log(arguments: Namespace) -> int:
-    """Checks the log, and prints what is in force; returns the exit status 0.
+    """Checks the log, and prints a summary; returns the exit status 0.
 
     Raises:
-        UsageError: for a log that does not hold, or does not continue the head that is given.
+        UsageError: if the log is invalid, or does not continue the given head.
     """
     now = time_of(arguments)
     hub = open_hub(arguments.hub, now)
@@ -458,7 +459,7 @@ def _log_lines(log: HubLog, day: date) -> Iterator[str]:
 
 
 def _head_lines(hub: Hub, now: datetime) -> Iterator[str]:
-    """Yields how many heads there are, each of which continues the one before, and of which not."""
+    """Yields the number of heads, the days without a head, and the age of an old last head."""
     yield f"  heads: {len(hub.heads)}, each continues the one before, since {hub.heads[0][0].day}"
     headed = {day_of(head.day) for head, _ in hub.heads}
     first, last = min(headed), max(headed)
@@ -473,7 +474,7 @@ def _head_lines(hub: Hub, now: datetime) -> Iterator[str]:
 
 
 def _compare_head(hub: Hub, path: Path) -> str:
-    """Checks that the log continues a head that was signed before."""
+    """Checks that the log continues an earlier head."""
     content = read_bounded(path, MAX_SMALL_BYTES)
     _, _, head = read_signed_file(path, content, {hub.charter.host: hub.host_keys}, HubHead)
     if head.hub != hub.digest:
@@ -487,7 +488,7 @@ def _compare_head(hub: Hub, path: Path) -> str:
 
 
 def _open_token(hub: Hub, arguments: Namespace, now: datetime) -> int:
-    """Says whose a token is, once the log says that it was opened."""
+    """Prints the owner of a token, after the log has recorded that it was opened."""
     key_store.own_key(arguments.key, make=False)
     _, secret = host_secrets(hub)
     if not arguments.reason.isprintable() or not 0 < len(arguments.reason) <= MAX_REASON:

@@ -1,11 +1,11 @@
-"""`ringtrace exchange hub publish`, `pull`, `withdraw` and `dispute`: a hub as its members use it.
+"""`ringtrace exchange hub publish`, `pull`, `withdraw` and `dispute`: commands of a hub's members.
 
-    hubs/NAME.json     beside the keys: the hub as it was last seen, own entries, and feeds taken
+    hubs/NAME.json     beside the keys: the hub as last seen, the own entries, and feeds made
     hubs/NAME.pem      the key that signs feeds here; `exchange join` trusts it as the hub's
 
-A letter is sealed to the host. A feed is made here, of what the log says, as an offer of the hub's.
+A letter is sealed to the host. A feed is made here from the log, as an offer of the hub.
 
-Long, since each of these commands reads the same hub against the same record of it.
+The module is long because these commands share the hub and the member's record of it.
 """
 
 from __future__ import annotations
@@ -83,10 +83,10 @@ from transforms.decode import without_formula
 ENTRIES_FILE = "entries.csv"
 
 SHORTEST_ID = 8
-"""Digits of an entry or a token that are taken for it."""
+"""Fewest first digits of an entry's id or a token that can stand for it."""
 
 _RANDOM = re.compile(rb'"[0-9a-f]{32,64}"')
-"""Ids and digests of a letter, in which digits stand by chance."""
+"""Ids and digests in a letter, whose digits are random."""
 
 FEED_COLUMNS = ("entry contributor actor entity_id role reporters first last basis status").split()
 
@@ -96,10 +96,11 @@ class HubRecord(Struct, forbid_unknown_fields=True):
 
     Attributes:
         charter: SHA-256 of the charter, which never changes.
-        size: lines of the log as it was last seen.
-        root: its root then.
-        own: identifiers of the entries that it published, by entry, and the day when it did.
-        feeds: SHA-256, end and claims of the feeds that it made and that are not void yet.
+        size: number of lines of the log when last seen.
+        root: root of the log when last seen.
+        own: by entry that the member published, its identifier and the day.
+        feeds: by SHA-256 of a feed that the member made and that is not void yet, its end and its
+            claims.
     """
 
     charter: str = ""
@@ -110,7 +111,7 @@ class HubRecord(Struct, forbid_unknown_fields=True):
 
 
 def read_record(hub: Hub) -> HubRecord:
-    """Reads what is kept of a hub, and checks that the hub continues it.
+    """Reads the member's record of a hub, and checks that the hub continues it.
 
     Raises:
         UsageError: for a damaged file, another hub of this name, or a log that was changed.
@@ -132,10 +133,10 @@ def read_record(hub: Hub) -> HubRecord:
 
 
 class _Member:
-    """A member, or the host who lodges an appeal, at a hub: its key, and what it keeps of the hub.
+    """A member of a hub, or its host lodging an appeal, with its key and its record of the hub.
 
     Raises:
-        UsageError: for a hub that does not hold, or a key that is nobody's there.
+        UsageError: for an invalid hub, or a key of no member.
     """
 
     def __init__(self, arguments: Namespace, *, host: bool = False) -> None:
@@ -153,13 +154,13 @@ class _Member:
         self.record = read_record(hub)
 
     def own(self) -> dict[str, EntryState]:
-        """Returns its own entries in the log, by id."""
+        """Returns the member's entries in the log, by id."""
         entries = self.hub.log.entries
         return {name: state for name, state in entries.items() if name in self.record.own}
 
     @contextmanager
     def record_saved(self) -> Iterator[None]:
-        """Writes what is kept of a hub before the block, and takes it back if that fails."""
+        """Writes the record of the hub before the block, and restores it if the block fails."""
         log, path = self.hub.log, hub_file(f"{self.hub.charter.name}.json")
         seen = {"charter": self.hub.digest, "size": log.size, "root": log.root()}
         with replaced({path: signing.canonical_json(structs.asdict(self.record) | seen)}):
@@ -169,7 +170,7 @@ class _Member:
         """Returns the bytes of a letter to the host.
 
         Raises:
-            UsageError: for one that the host would refuse.
+            UsageError: for a letter that the host would refuse.
         """
         empty = dict.fromkeys(("actors", "renewals", "withdrawals", "disputes", "answers"), ())
         letter = HubLetter(self.hub.digest, self.org, utc_text(self.now), **(empty | parts))
@@ -179,9 +180,9 @@ class _Member:
         return content
 
     def send(self, content: bytes) -> Path:
-        """Seals a letter and puts it into the inbox under a name of no meaning; returns its path.
+        """Seals a letter and puts it into the inbox under a random name; returns its path.
 
-        What is kept of the hub is written with it.
+        The record of the hub is written with it.
         """
         hub = self.hub
         host = base64.b64decode(hub.charter.sealing_key)
@@ -203,10 +204,10 @@ class _Member:
     LEDGER_FLAG,
 )
 def publish(arguments: Namespace) -> int:
-    """Sends the host what a run confirms, and what it confirms no longer; returns 0.
+    """Sends the host the entries that a run confirms or no longer confirms; returns 0.
 
     Raises:
-        UsageError: for a run or a hub that cannot be used, and by nobody of its members.
+        UsageError: for a run or a hub that cannot be used, and for a user who is no member.
     """
     run = open_run(arguments.run, built_on=True)
     check_basis(run)
@@ -215,7 +216,7 @@ def publish(arguments: Namespace) -> int:
     member = _Member(arguments)
     hub, record, now = member.hub, member.record, member.now
     _check_collected(hub, record)
-    # Nothing is known here of what the ledger says was published.
+    # The record is missing although, by the ledger, entries were published.
     lost = not hub_file(f"{hub.charter.name}.json").exists() and any(
         entry.kind == EntryKind.SUBMISSION and entry.recipient == hub.charter.name
         for entry in ledger.read_ledger(arguments.ledger)
@@ -251,7 +252,7 @@ def publish(arguments: Namespace) -> int:
         built_on=tuple(rests_on(run)),
     )
     corrected = _corrections(arguments.ledger, hub, gone, now, run.run_id)
-    # Recorded first: what the ledger does not know could never be corrected.
+    # Recorded first: an entry that is not in the ledger could never be corrected.
     day = now.date().isoformat()
     record.own |= {name: [entity_id, day] for name, entity_id in claimed.items()}
     with ledger.recorded(arguments.ledger, [*corrected, entry]):
@@ -275,7 +276,7 @@ def publish(arguments: Namespace) -> int:
 
 
 def _check_collected(hub: Hub, record: HubRecord) -> None:
-    """Refuses to publish on top of a letter that may still be taken; forgets what was refused."""
+    """Raises UsageError while the host may still take an earlier letter; drops refused entries."""
     waiting = [
         day
         for name, (_, day) in record.own.items()
@@ -292,7 +293,7 @@ def _check_collected(hub: Hub, record: HubRecord) -> None:
 def _actors_of_run(
     run: Run, member: _Member, arguments: Namespace
 ) -> tuple[list[HubActor], Withheld]:
-    """Returns what of a run may leave as actors: reviewed core of confirmed, not thin clusters."""
+    """Returns the actors of a run that may leave: reviewed core members, not of thin clusters."""
     org, now = member.org, member.now
     everybody = tables.read_table(run, MEMBERS)
     members = everybody.filter(REVIEWED_CORE)
@@ -329,7 +330,7 @@ def _actors_of_run(
 
 
 def _signed_members(run: Run) -> frozenset[str]:
-    """Returns the identifiers, in their epochs, that a signed decision in force confirms."""
+    """Returns the identifiers, with epochs, that a signed decision in force confirms."""
     if not files_of(run.manifest, DECISIONS):
         return frozenset()
     reviews = pc.field("in_force") & pc.field("kind").isin(["confirm", "review"])
@@ -341,9 +342,9 @@ def _signed_members(run: Run) -> frozenset[str]:
 def _compare(
     confirmed: Iterable[HubActor], hub: Hub, known: Mapping[str, EntryState], now: datetime
 ) -> tuple[tuple[HubActor, ...], tuple[str, ...]]:
-    """Returns new and corrected actors, and the entries that stay as they are.
+    """Returns new and corrected actors, and the entries that stay unchanged.
 
-    `known` are one's own entries in the log.
+    `known` are the member's entries in the log.
     """
     log = hub.log
     actor_of = {state.entity_id: state.actor for state in known.values()}
@@ -369,7 +370,7 @@ def _compare(
 def _claims_and_ties(
     entries: Collection[HubEntry], ties: Iterable[HubTie]
 ) -> tuple[set[HubEntry], set[tuple[frozenset[str], int, str]]]:
-    """Returns the entries and ties of an actor by identifiers, without ids of entries."""
+    """Returns the entries and ties of an actor, with identifiers instead of ids of entries."""
     names = {entry.entry: entry.entity_id for entry in entries}
     by_identifier = {
         (frozenset(names.get(name, "") for name in tie.entries), tie.reporters, tie.week)
@@ -381,7 +382,7 @@ def _claims_and_ties(
 def _corrections(
     ledger_path: str | None, hub: Hub, gone: set[str], now: datetime, run_id: str
 ) -> list[Entry]:
-    """Returns the corrections of earlier letters that named what is withdrawn."""
+    """Returns corrections of earlier letters that named withdrawn identifiers."""
     bare = {without_epoch(entity_id) for entity_id in gone}
     corrections = []
     for entry in ledger.read_ledger(ledger_path) if bare else ():
@@ -412,7 +413,7 @@ def withdraw(arguments: Namespace) -> int:
     """Asks the host to take own entries out; returns the exit status 0.
 
     Raises:
-        UsageError: for an id of which there is no own entry.
+        UsageError: for an id without an own entry.
     """
     if arguments.all == bool(arguments.ids):
         flags = f"{plain(arguments.ids[0], 100)}, --all" if arguments.ids else "ENTITY, --all"
@@ -426,7 +427,7 @@ def withdraw(arguments: Namespace) -> int:
         for name, entity_id in own.items()
         if arguments.all or wanted & {name, entity_id, without_epoch(entity_id)}
     }
-    # Whoever lost this record, or published elsewhere, must be able to take back what it claimed.
+    # A member that lost this record, or published elsewhere, must be able to withdraw its claims.
     elsewhere = {
         name: hub.log.entries[name].entity_id
         for name in wanted & hub.log.entries.keys() - own.keys()
@@ -469,10 +470,10 @@ def withdraw(arguments: Namespace) -> int:
     switch("--answer", "your own entry stands: answers the dispute"),
 )
 def dispute(arguments: Namespace) -> int:
-    """Disputes an entry of another's, or answers a dispute; returns the exit status 0.
+    """Disputes another member's entry, or answers a dispute; returns the exit status 0.
 
     Raises:
-        UsageError: for an entry or a dispute that is not there.
+        UsageError: for an entry or a dispute that does not exist.
     """
     member = _Member(arguments, host=arguments.appeal is not None)
     log, own, name = member.hub.log, member.record.own, arguments.id
@@ -517,10 +518,10 @@ def dispute(arguments: Namespace) -> int:
     ),
 )
 def pull(arguments: Namespace) -> int:
-    """Checks the log, and writes what is in force as a feed for `join`; returns 0.
+    """Checks the log, and writes the entries in force as a feed for `join`; returns 0.
 
     Raises:
-        UsageError: for a hub that does not hold, or by nobody of its members.
+        UsageError: for an invalid hub, or a user who is no member.
     """
     folder = free_folder(arguments.output)
     member = _Member(arguments)
@@ -539,7 +540,7 @@ def pull(arguments: Namespace) -> int:
         raise UsageError(f"{hub.path}: a feed of {before.issued_at} was pulled before; see --now")
     who, everything = Contributors(hub.log), make_feed(hub.log, org, now, FeedChoice())
     others = make_feed(hub.log, org, now, FeedChoice(own=choice.own))
-    # Records of a version before have identifiers alone.
+    # Records of an earlier version have only identifiers.
     live = _claims(everything) | {entity.entity_id for entity in others.entities}
     taken_back = {
         sha
@@ -581,7 +582,7 @@ def pull(arguments: Namespace) -> int:
 
 
 def _claims(feed: Feed) -> set[str]:
-    """Returns the identifiers of a feed, each behind the oldest token of whoever claims it."""
+    """Returns the claims of a feed: an identifier after its contributor's oldest token."""
     ids = [entity.entity_id for entity in feed.entities]
     return {
         f"{contributor.token} {ids[place]}"
@@ -591,16 +592,16 @@ def _claims(feed: Feed) -> set[str]:
 
 
 def _by_oldest(claim: str, who: Contributors) -> str:
-    """Returns a claim of an earlier feed, since when a correction may have joined two tokens."""
+    """Returns a claim of an earlier feed by the oldest token: a correction may have joined two."""
     token, space, entity_id = claim.partition(" ")
     return f"{who.of(token)}{space}{entity_id}"
 
 
 def _ids_of_log(hub: Hub, prefixes: Iterable[str]) -> frozenset[str]:
-    """Returns the ids of entries and tokens that are given, each by `SHORTEST_ID` digits or more.
+    """Returns the ids of entries and tokens whose first `SHORTEST_ID` or more digits are given.
 
     Raises:
-        UsageError: for one that is none of the log's, or several.
+        UsageError: for digits that fit no id of the log, or several.
     """
     log = hub.log
     known = {*log.entries, *(actor.token for actor in log.ties.values())}
@@ -620,10 +621,10 @@ def _ids_of_log(hub: Hub, prefixes: Iterable[str]) -> frozenset[str]:
 
 
 def _feed_key(name: str) -> Ed25519PrivateKey:
-    """Returns the key that signs feeds of a hub here; a new one is trusted as the hub's.
+    """Returns the key that signs feeds of a hub here; a new key is trusted as the hub's.
 
     Raises:
-        UsageError: if it is trusted no longer, or the name is another organisation's.
+        UsageError: if it is no longer trusted, or the name is another organisation's.
     """
     path = hub_file(f"{name}.pem")
     if not path.exists():
@@ -641,7 +642,7 @@ def _feed_key(name: str) -> Ed25519PrivateKey:
 
 
 def _entries_table(hub: Hub, own: frozenset[str], now: datetime) -> bytes:
-    """Returns all entries of a hub as CSV, for a person who decides on them."""
+    """Returns all entries of a hub as CSV, for the person who decides on them."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(FEED_COLUMNS)

@@ -1,4 +1,4 @@
-"""`ringtrace exchange offer`, `show` and `revoke`: makes, prints and takes back a signed offer."""
+"""`ringtrace exchange offer`, `show` and `revoke`: makes, prints and revokes a signed offer."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ SOURCE_FLAGS = all_of(
     OTHER_REGISTERS_FLAG,
     REGISTER_FLAGS,
 )
-"""The flags of what may leave, as `offer_source` and `offer_policy` read them."""
+"""The flags that limit what may leave, for `offer_source` and `offer_policy`."""
 
 
 @subcommand(
@@ -174,10 +174,10 @@ def write_offer(arguments: Namespace) -> int:
 def offer_source(
     run: Run, arguments: Namespace, members: pa.Table, evidence: pa.Table
 ) -> OfferSource:
-    """Reads what an offer of a run's `members` is made from, and which are one's own victims'.
+    """Reads the source of an offer of a run's `members`, including the own victims' identifiers.
 
     Raises:
-        UsageError: for a file or a register of victims that cannot be used.
+        UsageError: for a file or a victim register that cannot be used.
     """
     register = key_store.register_source(
         arguments.register_key,
@@ -207,7 +207,7 @@ def show_offer(arguments: Namespace) -> int:
     """Prints an offer or a correction as text; returns the exit status 0.
 
     Raises:
-        UsageError: if nobody that is trusted signed it, or it is no offer.
+        UsageError: if no trusted key signed it, or it is no offer or correction.
     """
     read = read_known(arguments.offer, arguments.key)
     letter, org, key_id = read.content, read.org, read.key_id
@@ -221,7 +221,7 @@ def show_offer(arguments: Namespace) -> int:
 
 
 def _feed_lines(feed: Feed) -> Iterator[str]:
-    """Yields who contributed what to a feed, by token."""
+    """Yields each contributor's part of a feed, by token."""
     people: Counter[int] = Counter()
     for row in feed.evidence:
         people[row.contributor] += row.reports
@@ -244,11 +244,11 @@ def revoke_letter(arguments: Namespace) -> int:
     """Writes the revocation and its signature; returns the exit status 0.
 
     Raises:
-        UsageError: for a letter that is not one's own, or a folder that cannot be used.
+        UsageError: for a letter of another organisation, or a folder that cannot be used.
     """
     folder = free_folder(arguments.output)
     key = key_store.own_key(arguments.key, make=False)
-    # Whoever holds the key may revoke what it signed: the letter itself says for whom.
+    # The holder of a key may revoke what it signed; the letter itself names the sender.
     read = read_letter_file(
         arguments.offer,
         (OFFER, consents.CONSENT_FILE),
@@ -294,7 +294,7 @@ def write_consent(arguments: Namespace) -> int:
     """Writes a signed consent to a referral; returns the exit status 0.
 
     Raises:
-        UsageError: for a file of members or a folder that cannot be used, and an end that is past.
+        UsageError: for a file of members or a folder that cannot be used, or an end in the past.
     """
     folder = free_folder(arguments.output)
     sender, recipient = key_store.org_slug(arguments.sender), key_store.org_slug(arguments.to)
@@ -325,7 +325,7 @@ def write_consent(arguments: Namespace) -> int:
 
 
 def _members_from(path: str) -> tuple[str, ...]:
-    """Returns the ids of a file: one a line, or the members of a package.json."""
+    """Returns the ids of a file: an id in each line, or the members of a package.json."""
     text = read_text(path)
     try:
         lines = [*msgspec.json.decode(text, type=_Members).members]
@@ -333,7 +333,7 @@ def _members_from(path: str) -> tuple[str, ...]:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
     kinds = tuple(f"{kind}:" for kind in EntityKind)
     for line in lines:
-        # A consent is read by its lines.
+        # A consent has an id in each line.
         if not line.startswith(kinds) or not line.isprintable() or len(line) > MAX_ENTITY_ID_LENGTH:
             raise UsageError(f"{path}: {line[:60]!r} is not an id; {_GIVE_IDS}")
     if not lines:
@@ -370,12 +370,12 @@ def evidence_of_run(run: Run) -> pa.Table:
 def returned_members(
     joint: Run | None, run_id: str, recipient: str, now: datetime
 ) -> frozenset[str]:
-    """Returns what `recipient` named of the reviewed core of run `run_id` joined with its offer.
+    """Returns the reviewed core members of a joint run that `recipient` named in its offer.
 
     Args:
-        joint: the joint run; without one nothing is returned.
-        run_id: of the own run that it joins.
-        recipient: organisation.
+        joint: the joint run; without it, returns nothing.
+        run_id: id of the own run in the joint run.
+        recipient: the organisation.
         now: when its offer must be in force.
 
     Raises:
@@ -405,7 +405,7 @@ def returned_members(
 def words_of_run(run: Run, members: pa.Table, evidence: pa.Table) -> OwnWords:
     """Returns the reporters' own words on core members that no analyst reviewed, by complaint.
 
-    Of a run without narratives there are none, which is reported on stderr.
+    A run without narratives has none; this is reported on stderr.
     """
     reader = narrative_reader(run, key_store.private_key())
     if reader is None:
@@ -425,7 +425,7 @@ def words_of_run(run: Run, members: pa.Table, evidence: pa.Table) -> OwnWords:
 
 
 def offer_summary(path: Path, offer: Offer, left: Withheld) -> list[str]:
-    """Returns what leaves and what does not, in a few lines for the person who answers for it."""
+    """Returns a few lines on what leaves and what stays, for the person responsible."""
     reports = sum(row.reports for row in offer.evidence)
     shown = sum(1 for cluster in offer.clusters if cluster.countries)
     return [
@@ -442,12 +442,12 @@ def offer_summary(path: Path, offer: Offer, left: Withheld) -> list[str]:
 
 
 def reasons_text(left: Withheld) -> str:
-    """Returns how many identifiers stay, by reason."""
+    """Returns the number of identifiers that stay, by reason."""
     return ", ".join(f"{count} {why}" for why, count in left.reasons.items()) or "nothing"
 
 
 def offer_policy(path: str | None) -> OfferPolicy:
-    """Reads a policy, or the one that ships.
+    """Reads a policy, or the shipped policy.
 
     Raises:
         UsageError: for a file that cannot be used.
@@ -459,6 +459,6 @@ def offer_policy(path: str | None) -> OfferPolicy:
 
 
 def _registrations(path: str | None) -> Registrations:
-    """Reads the registration dates of domains; raises UsageError if the file is no good."""
+    """Reads the registration dates of domains; raises UsageError for an unusable file."""
     with usage_errors(RecordError):
         return parse_registrations(read_text(path), path) if path is not None else {}

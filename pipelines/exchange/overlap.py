@@ -1,13 +1,13 @@
 """`ringtrace exchange overlap`: counts how many victims two organisations share, by signed letters.
 
-The letters are request, answer and result, none of which contains an identifier in clear; they are
-in one file since each is checked against the one before. An organisation keeps beside its keys:
+The letters are request, answer and result. None contains an identifier in clear, and each is
+checked against the letter before. An organisation keeps beside its keys:
 
-overlap/asked-SESSION.json     the secret of a request that is open
+overlap/asked-SESSION.json     the secret of an open request
 overlap/counted-SESSION.json   the cluster that a count is about, for a referral that prints it
-overlap/answered-ORG.json      the last answer to an organisation, and when it got those before
+overlap/answered-ORG.json      the last answer to an organisation, and the times of earlier answers
 
-Long, since the moves of one protocol are read together.
+The module is long because the steps of a protocol belong together.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ from schemas.signed_fields import SLUG
 from schemas.tables import CALLS, COMPLAINTS, MEMBERS, MENTIONS
 
 COOLDOWN = timedelta(days=7)
-"""Least time between two answers to one organisation: each tells it something of one's victims."""
+"""Least time between two answers to an organisation: each reveals something on the own victims."""
 
 YEAR = timedelta(days=365)
 
@@ -122,7 +122,7 @@ FLOOR = WholeNumber(LEAST_FLOOR, MOST_FLOOR)
 
 
 class Comparison(Record):
-    """The facts of what is compared, as all letters have them."""
+    """The terms of a comparison, the same in all its letters."""
 
     about: About
     by: str
@@ -130,7 +130,7 @@ class Comparison(Record):
 
 
 class Asked(Record):
-    """An open request: to whom, its SHA-256, its secret, and what it compares."""
+    """An open request: its recipient, its SHA-256, its secret and the comparison."""
 
     recipient: str
     request: str
@@ -141,14 +141,14 @@ class Asked(Record):
 
 
 class PastAnswer(Record, rename={"when": "at"}):
-    """The time at which a request was answered, and its SHA-256."""
+    """The time when a request was answered, and the request's SHA-256."""
 
     when: AwareTime
     request: str
 
 
 class Answered(Record, rename={"when": "at"}):
-    """The last answer to an organisation: its SHA-256, when, what it compares; and all answers."""
+    """The last answer to an organisation: its SHA-256, time and comparison; and all answers."""
 
     answer: str
     when: AwareTime
@@ -179,7 +179,7 @@ def write_request(arguments: Namespace) -> int:
     """Writes the first letter; returns the exit status 0.
 
     Raises:
-        UsageError: for what the user must correct.
+        UsageError: for a mistake of the user.
     """
     me, now = _party_and_time(arguments)
     folder = free_folder(arguments.output)
@@ -240,7 +240,7 @@ def write_answer(arguments: Namespace) -> int:
     """Writes the second letter; returns the exit status 0.
 
     Raises:
-        UsageError: for a letter that is refused, or what the user must correct.
+        UsageError: for a refused letter, or a mistake of the user.
     """
     folder = free_folder(arguments.output)
     read, me, now = _received(Request, REQUEST, arguments)
@@ -261,7 +261,7 @@ def write_answer(arguments: Namespace) -> int:
             _check_answers(before, read, now, most)
             values = responder_values(arguments, request, me)
             if len(values) < request.floor:
-                # No count of so few may be shown, and whoever asks may not run this program.
+                # So small a count must not be shown, but the requester may run another program.
                 values = frozenset()
             session, secret = bytes.fromhex(request.session), new_secret()
             masked_again, tags = answer_points(secret, session, points, values)
@@ -277,10 +277,10 @@ def write_answer(arguments: Namespace) -> int:
             tags=encode_elements(tags),
         )
         letter = signing.letter_bytes(answer, key)
-        # The secret is not kept: whoever answers has no more to do with it.
+        # The secret is not kept: the responder does not need it again.
         last = PastAnswer(now, read.sha256)
         kept = Answered(digest_of(letter), now, _comparison(request), (*before, last))
-        # Recorded first: an answer that nobody recorded could be asked for again.
+        # Recorded first: an answer without a record could be requested again.
         key_store.write_kept(state_path(f"answered-{request.sender}"), kept)
         written = signed_files.write_signed(folder, ANSWER, letter, key)
         shown = len(values) or f"none of yours, which are fewer than {request.floor},"
@@ -301,7 +301,7 @@ def write_result(arguments: Namespace) -> int:
     """Writes the third letter; returns the exit status 0.
 
     Raises:
-        UsageError: for a letter that is refused, or what the user must correct.
+        UsageError: for a refused letter, or a mistake of the user.
     """
     folder = free_folder(arguments.output)
     read, me, now = _received(Answer, ANSWER, arguments)
@@ -345,7 +345,7 @@ def show_result(arguments: Namespace) -> int:
     """Prints the count of the third letter; returns the exit status 0.
 
     Raises:
-        UsageError: for a letter that is refused.
+        UsageError: for a refused letter.
     """
     read, _, _ = _received(Result, RESULT, arguments)
     path, result = read.path, read.content
@@ -358,7 +358,7 @@ def show_result(arguments: Namespace) -> int:
 
 
 def requester_values(arguments: Namespace, me: str) -> tuple[About, frozenset[str], Counted]:
-    """Returns the subject of a request, its sender's values, and the cluster to remember with them.
+    """Returns the subject of a request, its sender's values, and the cluster to remember.
 
     Raises:
         UsageError: for flags, a run, an offer or a file that cannot be used.
@@ -399,7 +399,7 @@ def requester_values(arguments: Namespace, me: str) -> tuple[About, frozenset[st
 
 
 def responder_values(arguments: Namespace, request: Request, me: str) -> frozenset[str]:
-    """Returns the responder's values: of those whom its offer counts, or of the whole file.
+    """Returns the responder's values: of the victims that its offer counts, or of the whole file.
 
     Raises:
         UsageError: for a run, an offer or a file that cannot be used.
@@ -432,7 +432,7 @@ def responder_values(arguments: Namespace, request: Request, me: str) -> frozens
 
 
 def victims_of_members(run: tables.RunFolder, members: Collection[str], org: str) -> set[str]:
-    """Returns pseudonyms of the victims of an organisation's own records that name a member."""
+    """Returns the victims' pseudonyms in an organisation's records that name a member."""
     own = pc.field("source_org") == org
     named = pc.field("entity_id").isin(pa.array(sorted(members), TEXT))
     mentions = tables.read_table(run, MENTIONS, ["record_kind", "record_id"], own & named)
@@ -445,7 +445,7 @@ def victims_of_members(run: tables.RunFolder, members: Collection[str], org: str
 
 
 def shared_count_text(result: Result) -> str:
-    """Returns the count in words."""
+    """Returns the shared count in words."""
     count = f"fewer than {result.floor}" if result.shared is None else result.shared
     return f"shared victims: {count}"
 
@@ -454,7 +454,7 @@ def _party_and_time(arguments: Namespace) -> tuple[str, datetime]:
     """Returns the user's organisation and the time of the letter.
 
     Raises:
-        UsageError: for what is no slug, or without the library for the masks.
+        UsageError: for a text that is no slug, or without the library for the masks.
     """
     me = key_store.org_slug(arguments.me)
     with usage_errors(MissingOverlapLibraryError):
@@ -465,7 +465,7 @@ def _party_and_time(arguments: Namespace) -> tuple[str, datetime]:
 def _received(
     kind: type[Letter], name: str, arguments: Namespace
 ) -> tuple[SignedFile, str, datetime]:
-    """Reads the signed letter that came, which is to the user; returns it, and who and when."""
+    """Reads a signed letter to the user; returns it, with the user's organisation and the time."""
     me, now = _party_and_time(arguments)
     read = read_letter_file(arguments.letter, (name,), (kind,))
     with refusing(read.path):
@@ -480,7 +480,7 @@ def _check_size(size: int, largest: int) -> None:
 
 
 def _answers_before(org: str) -> tuple[PastAnswer, ...]:
-    """Returns when an organisation was answered, and the SHA-256 of each request."""
+    """Returns the answers to an organisation: their times, and the SHA-256 of each request."""
     remedy = "put a copy of it in its place"
     kept = key_store.read_kept(state_path(f"answered-{org}"), Answered, remedy)
     return (kept.before or (PastAnswer(kept.when, ""),)) if kept else ()
@@ -489,7 +489,7 @@ def _answers_before(org: str) -> tuple[PastAnswer, ...]:
 def _check_answers(
     before: tuple[PastAnswer, ...], request: SignedFile, now: datetime, most: int | None
 ) -> None:
-    """Refuses a request too soon, a second answer to one, and more than `most` in a year."""
+    """Raises an error for a request too soon, a repeated one, and more than `most` in a year."""
     times = [answer.when for answer in before]
     if most is None or not times:
         return
@@ -539,7 +539,7 @@ def _offer(
 
 
 def _offered_victims(run: Run, me: str, offer: Offer, ids: set[str]) -> set[str]:
-    """Returns pseudonyms of the people whom the offer counts for any of the identifiers `ids`."""
+    """Returns the pseudonyms of the people that the offer counts for identifiers in `ids`."""
     evidence = evidence_of_run(run)
     offered = pa.array([entity.entity_id for entity in offer.entities], TEXT)
     own = (pc.field("source_org") == me) & pc.field("role").isin(sorted(HARD_ROLES))
@@ -552,7 +552,7 @@ def _offered_victims(run: Run, me: str, offer: Offer, ids: set[str]) -> set[str]
 
 
 def _values(path: str, by: str, people: set[str] | None) -> frozenset[str]:
-    """Reads values of the file: all, or one of each of `people`."""
+    """Reads the file's values: all, or the values of `people`."""
     victims = own_victims.load_victims(path)
     if people is None:
         values = victims.distinct(by)

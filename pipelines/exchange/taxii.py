@@ -1,11 +1,11 @@
 """A hub over TAXII 2.1: its files as objects of one collection, and its entries as STIX.
 
-    note        each file of the hub but letters: its path, and its bytes in base64
-    artifact    each sealed letter; it has neither name nor time
-    others      the entries in force, for platforms that read STIX; revoked once an entry is out
+    note        each file of the hub except letters: its path, and its bytes in base64
+    artifact    each sealed letter, without a name or time
+    others      the entries in force, for platforms that read STIX; revoked when an entry is out
 
-Members give the collection's URL for HUB. The host keeps its folder, and brings both together by
-`ringtrace exchange hub sync`. Nothing of a server is believed that would not be in a folder.
+Members give the collection's URL for HUB. The host keeps its folder, and synchronizes both with
+`ringtrace exchange hub sync`. A server's data is checked like a folder's, and trusted no more.
 """
 
 from __future__ import annotations
@@ -55,35 +55,34 @@ FILES = re.compile(
     r"hub\.json(\.sig)?|members/\d{5}-[0-9a-f]{16}(\.json|\.[0-9a-f]{16}\.sig)"
     r"|log/\d{4}-\d{2}-\d{2}\.jsonl|heads/\d{4}-\d{2}-\d{2}\.json(\.sig)?"
 )
-"""Paths of a hub's files that a collection has as notes."""
+"""Paths of the hub's files that are notes in a collection."""
 
 OF_FOLDERS = "the host does this in its folder, and then runs exchange hub sync"
 
 TIMEOUT_SECONDS, LISTING_SECONDS = 45, 900
-"""The time for one whole answer, and for all those of a listing."""
+"""Longest time for a whole answer, and for all answers of a listing, in seconds."""
 
 MAX_ANSWER_BYTES, MAX_LISTING_BYTES = 96 << 20, 256 << 20
-"""The bytes of an answer, such as four letters in base64; and of all files of a hub."""
+"""Largest answer, such as four letters in base64, and largest total of a hub's files, in bytes."""
 
 MAX_PAGES = 10_000
 
 _STEP = timedelta(milliseconds=1)
-"""Between two versions of an object, at least."""
+"""Least time between two versions of an object."""
 
 PAGE, LETTERS_A_PAGE, MAX_GROUP, MAX_POST = 100, 4, 500, 1 << 20
-"""Objects and letters that one request asks for; objects, and bytes, after which a post takes no
-more."""
+"""Number of objects and of letters in a request; most objects, and most bytes, in a post."""
 
 
 def is_collection(hub: str) -> bool:
-    """Returns whether a HUB is the URL of a collection, and not a folder."""
+    """Tells whether a HUB is the URL of a collection, and not a folder."""
     return "://" in hub
 
 
 class Collection:
-    """A TAXII collection that holds one hub, whose errors are those of wrong usage.
+    """A TAXII collection with one hub; its errors are UsageErrors.
 
-    User and password are those of ~/.netrc, as the requests library takes them.
+    The requests library takes user and password from ~/.netrc.
     """
 
     def __init__(self, url: str) -> None:
@@ -109,7 +108,7 @@ class Collection:
         self._remote = Remote(url if url.endswith("/") else f"{url}/", conn=connection)
 
     def objects(self, *types: str, page: int = PAGE) -> Iterator[StixObject]:
-        """Yields the newest version of each object of some types, a page in memory at a time."""
+        """Yields the newest version of each object of some types; a page is in memory at a time."""
         from taxii2client.v21 import as_pages
 
         pages = as_pages(self._remote.get_objects, per_request=page, type=list(types))
@@ -134,7 +133,7 @@ class Collection:
         raise UsageError(f"{self.url}: answers with more than {MAX_PAGES} pages; see the server")
 
     def add(self, objects: Iterable[StixObject]) -> None:
-        """Adds objects, several in a post where they are small."""
+        """Adds objects, several in a post if they are small."""
         group: list[StixObject] = []
         size = 0
         for stix in objects:
@@ -169,12 +168,12 @@ class Collection:
             yield
         except (
             TAXIIServiceException,
-            OSError,  # as those of requests are
+            OSError,  # the base of the errors of requests
             AttributeError,
             KeyError,
             TypeError,
             ValueError,
-        ) as error:  # the client takes an answer of another shape as it comes
+        ) as error:  # the client does not check an answer's form
             answer = getattr(error, "response", None)
             code = f"{answer.status_code} {answer.reason}" if answer is not None else str(error)
             why = plain(" ".join(code.split()), 200) or type(error).__name__
@@ -184,14 +183,14 @@ class Collection:
 
 
 class _Object(msgspec.Struct):
-    """The fields of an object that are read here; a server's times are believed in nothing."""
+    """The fields of an object that are read here; a server's times are not trusted."""
 
     id: str
     type: str
 
 
 def _is_object(stix: Any) -> bool:
-    """Returns whether an answer is an object whose id and type are of their kind."""
+    """Tells whether an answer is an object with a text for its id and its type."""
     try:
         msgspec.convert(stix, _Object)
     except msgspec.ValidationError:
@@ -200,7 +199,7 @@ def _is_object(stix: Any) -> bool:
 
 
 def _moment(stix: StixObject, name: str, least: datetime) -> datetime:
-    """Returns a time of an object a millisecond on; `least` for what has none that can be."""
+    """Returns an object's time plus a millisecond; `least` if its time is missing or invalid."""
     try:
         moment = msgspec.convert(stix.get(name), AwareTime)
         return moment.astimezone(UTC) + _STEP
@@ -209,7 +208,7 @@ def _moment(stix: StixObject, name: str, least: datetime) -> datetime:
 
 
 def note_of(path: str, content: bytes, now: datetime, before: StixObject | None) -> StixObject:
-    """Returns the note that holds a file of a hub, as a newer version than `before`."""
+    """Returns a note with a hub's file, as a newer version than `before`."""
     start = midnight(now)
     made = _time(_moment(before, "created", start + _STEP) - _STEP if before else start)
     modified = _newer(before, now) if before else _time(now)
@@ -234,12 +233,12 @@ def _time(when: datetime) -> str:
 
 
 def _newer(before: StixObject, now: datetime) -> str:
-    """Returns the time of the next version: of two of one moment a server keeps the first."""
+    """Returns a later time for the next version: a server ignores a second version of one time."""
     return max(_time(now), _time(_moment(before, "modified", now)))
 
 
 def letter_object(sealed: bytes) -> StixObject:
-    """Returns the artifact that holds a sealed letter."""
+    """Returns an artifact with a sealed letter."""
     digest = digest_of(sealed)
     return {
         "type": "artifact",
@@ -252,7 +251,7 @@ def letter_object(sealed: bytes) -> StixObject:
 
 
 def _notes(collection: Collection) -> dict[str, StixObject]:
-    """Returns the notes that hold files of the hub, by path; other objects are left alone."""
+    """Returns the notes with files of the hub, by path; ignores other objects."""
     notes = {}
     for note in collection.objects("note"):
         path = note.get("abstract")
@@ -266,7 +265,7 @@ def _notes(collection: Collection) -> dict[str, StixObject]:
 
 
 def _content(stix: Mapping[str, Any], name: str, most: int) -> bytes:
-    """Returns the bytes that an object has in base64; none where they cannot be the hub's."""
+    """Returns an object's bytes from base64; none if they cannot be the hub's."""
     text = stix.get(name)
     if not isinstance(text, str) or len(text) > 2 * most:
         return b""
@@ -278,14 +277,14 @@ def _content(stix: Mapping[str, Any], name: str, most: int) -> bytes:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Lets one command at a time change what is kept of hubs beside the keys."""
+    """Lets one command at a time change the records of hubs beside the keys."""
     home = hub_file("")
     with locked(home) if home.is_dir() else nullcontext():
         yield
 
 
 def in_a_folder(command: Subcommand) -> Subcommand:
-    """Returns a command of a hub that the host runs in its folder, and nowhere else."""
+    """Returns a hub's command that the host runs only in its folder."""
 
     def either(arguments: Namespace) -> int:
         if is_collection(arguments.hub):
@@ -297,9 +296,9 @@ def in_a_folder(command: Subcommand) -> Subcommand:
 
 
 def over_taxii(command: Subcommand) -> Subcommand:
-    """Returns a command of a hub that also takes the URL of a collection for HUB.
+    """Returns a hub's command that also takes the URL of a collection for HUB.
 
-    It works on a copy of the files; what it adds to the copy is sent then.
+    It works on a copy of the files, then sends the files that it added.
     """
 
     def either(arguments: Namespace) -> int:
@@ -362,12 +361,12 @@ def _send_new(
     TIME_NOW,
 )
 def sync(arguments: Namespace) -> int:
-    """Takes letters and lists of members out of a collection, as the host, and puts the hub there.
+    """Takes letters and lists of members from a collection, as the host, and puts the hub there.
 
     Returns the exit status 0.
 
     Raises:
-        UsageError: by anybody else, or for a hub or a server that cannot be used.
+        UsageError: if the user is not the host, or the hub or the server cannot be used.
     """
     now = time_of(arguments)
     hub = open_hub(arguments.hub, now)
@@ -392,7 +391,7 @@ def sync(arguments: Namespace) -> int:
 
 
 def _take_letters(collection: Collection, hub: Hub, now: datetime) -> int:
-    """Moves sealed letters into the inbox: each is on the disk before it is deleted there."""
+    """Moves sealed letters into the inbox; each is on the disk before the server deletes it."""
     number = 0
     for artifact in collection.objects("artifact", page=LETTERS_A_PAGE):
         sealed = _content(artifact, "payload_bin", SEALED_SIZES[-1])
@@ -401,7 +400,7 @@ def _take_letters(collection: Collection, hub: Hub, now: datetime) -> int:
             put({hub.path / INBOX / f"{name}.sealed": sealed}, now)
             collection.delete(artifact)
             number += 1
-        if number == MAX_LETTERS:  # others are no letters, and take no letter's place
+        if number == MAX_LETTERS:  # other objects are not letters and do not count
             break
     return number
 
@@ -409,7 +408,7 @@ def _take_letters(collection: Collection, hub: Hub, now: datetime) -> int:
 def _put_files(
     collection: Collection, hub: Hub, notes: Mapping[str, StixObject], now: datetime
 ) -> int:
-    """Puts files that are not there as they are here, heads last; older versions are deleted."""
+    """Puts new and changed files into the collection, heads last, and deletes older versions."""
     paths = sorted(
         (
             path
@@ -430,9 +429,9 @@ def _put_files(
 
 
 def _put_entries(collection: Collection, hub: Hub, now: datetime) -> tuple[int, int]:
-    """Puts the entries in force as STIX, and revokes those that are not; returns how many each.
+    """Puts the entries in force as STIX, and revokes all others; returns both numbers.
 
-    Revoked is final: what is claimed again is another entry, with other ids.
+    Revocation is final: a claim that is made again is a new entry, with new ids.
     """
     name, tlp, today = hub.charter.name, hub.charter.tlp, now.date()
     wanted = {stix["id"]: stix for stix in hub_stix(hub.digest, name, tlp)}
@@ -468,7 +467,7 @@ def _put_entries(collection: Collection, hub: Hub, now: datetime) -> tuple[int, 
             old.append(before)
             revoked += before["type"] == "observed-data"
         elif "created" not in before:
-            old.append(before)  # an observable that no entry names any more
+            old.append(before)  # an observable that no entry names now
     collection.add(fresh)
     for before in old:
         collection.delete(before)
@@ -484,7 +483,7 @@ OBSERVABLES = (
     "url",
     "user-account",
 )
-"""Types of observables that entries have."""
+"""Types of observables in entries."""
 
 
 def _bare(stix: StixObject) -> StixObject:

@@ -1,6 +1,6 @@
-"""The offers of partners: accepted ones, those that are void, and those taken back.
+"""Partners' offers: accepted, void and revoked ones.
 
-What was accepted of each partner is kept beside the keys, in offers/ORG.json.
+The record of a partner's accepted offers is kept beside the keys, in offers/ORG.json.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ OFFER_FILES = (OFFER, REVOCATION)
 
 @dataclass(frozen=True)
 class Intake:
-    """The offers in force, in order of their senders, and the void ones, each with the reason."""
+    """The offers in force, in order of their senders, and the void offers with their reasons."""
 
     offers: list[SignedFile]
     void: list[tuple[SignedFile, str]]
@@ -54,7 +54,7 @@ class Intake:
 class AcceptedOffers(Record):
     """The newest offer accepted from an organisation, and the SHA-256 of letters that it revoked.
 
-    Those are offers and consents.
+    The revoked letters are offers and consents.
     """
 
     issued_at: str
@@ -66,17 +66,17 @@ NOTHING_ACCEPTED = AcceptedOffers("", "", frozenset())
 
 
 def accepted_before(org: str) -> AcceptedOffers:
-    """Reads what was accepted from an organisation before; from a stranger, nothing.
+    """Reads the record of an organisation's accepted offers; empty for a new organisation.
 
     Raises:
-        UsageError: if the file was damaged: it must not be read as if nothing had been taken.
+        UsageError: if the file was damaged; it must not count as empty.
     """
     remedy = "it says which offers were taken before"
     return key_store.read_kept(_path(org), AcceptedOffers, remedy) or NOTHING_ACCEPTED
 
 
 def save_accepted(org: str, now: AcceptedOffers) -> None:
-    """Records what was accepted from an organisation, in one rename."""
+    """Writes the record of an organisation's accepted offers, in one rename."""
     key_store.write_kept(_path(org), now)
 
 
@@ -87,17 +87,17 @@ def _path(org: str) -> Path:
 def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -> Intake:
     """Reads offers and revocations; revocations are recorded and hold at once.
 
-    An offer that expired or was revoked is void: a join that is made again every day takes its
-    evidence out by itself.
+    An expired or revoked offer is void, so a join that is repeated every day drops its evidence by
+    itself.
 
     Args:
-        paths: files, or folders that contain one.
+        paths: letters, or their folders.
         me: the organisation that they must be for.
         own: organisations whose records are in the run itself.
         now: when offers must be in force.
 
     Raises:
-        UsageError: naming the first file that is refused, and why.
+        UsageError: if a file is refused; names the first, and why.
     """
     read = [read_offer_file(path, OFFER_FILES, me, now) for path in paths]
     for file in read:
@@ -121,7 +121,7 @@ def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -
 
 
 def take_revocation(revocation: Revocation) -> None:
-    """Records that a partner took letters back; that holds at once."""
+    """Records that a partner revoked letters, with immediate effect."""
     before = accepted_before(revocation.sender)
     save_accepted(
         revocation.sender, replace(before, revoked=before.revoked | set(revocation.offers))
@@ -132,7 +132,7 @@ def recipient_of_offers(paths: Sequence[str], now: datetime) -> str:
     """Returns the organisation that offers and revocations are for; records nothing.
 
     Raises:
-        UsageError: naming the first file that is refused, and why, or that is for another.
+        UsageError: if a file is refused or is for another organisation; names the first, and why.
     """
     read = [read_offer_file(path, OFFER_FILES, None, now) for path in paths]
     me = read[0].content.recipient
@@ -148,7 +148,7 @@ def recipient_of_offers(paths: Sequence[str], now: datetime) -> str:
 
 
 def void_offers(joint: Run, now: datetime) -> dict[str, str]:
-    """Returns why offers that a joint run holds are not in force at `now`, by their SHA-256."""
+    """Returns why offers in a joint run are not in force at `now`, by their SHA-256."""
     if not joint.offers:
         return {}
     made = datetime.fromisoformat(joint.manifest["clock"])
@@ -169,10 +169,10 @@ def void_offers(joint: Run, now: datetime) -> dict[str, str]:
 
 
 def revoked_letters() -> dict[str, str]:
-    """Returns why what was made of joint runs, or with consents, must be taken back.
+    """Returns why issues made from joint runs, or with consents, must be taken back.
 
-    By the id of the joint run, of which the sender of an offer took that back; what analysts
-    decided there holds. By the SHA-256 of a consent that was taken back.
+    The keys are the ids of joint runs with a revoked offer, and the SHA-256 of revoked letters.
+    Analysts' decisions on such a run hold.
 
     Raises:
         LedgerError: if the ledger was changed.
@@ -193,7 +193,7 @@ def revoked_letters() -> dict[str, str]:
 
 
 def check_offers(joint: Run, now: datetime) -> None:
-    """Raises UsageError if a joint run holds an offer that is not in force: nothing may leave."""
+    """Raises UsageError if a joint run has an offer that is not in force: nothing may leave."""
     void = void_offers(joint, now)
     for offer in joint.offers:
         if why := void.get(offer["sha256"]):
@@ -207,14 +207,14 @@ def check_offers(joint: Run, now: datetime) -> None:
 def accepted(
     run_id: str, *, offers: Sequence[SignedFile], output: str, made: datetime
 ) -> Iterator[None]:
-    """Records before the block that the offers were accepted, and takes that back if it fails.
+    """Records before the block that the offers were accepted; removes that if the block fails.
 
-    To do so again changes nothing: a join that is killed can be made again with the same offers.
-    The ledger beside the keys gets a line of each offer, which says who joined it to what.
+    A repetition changes nothing: a killed join can be made again with the same offers. The ledger
+    beside the keys gets a line for each offer and its join.
 
     Args:
-        run_id: of the joint run.
-        offers: that are in it.
+        run_id: id of the joint run.
+        offers: the offers in it.
         output: folder of the joint run.
         made: the time of the join.
     """
@@ -244,16 +244,16 @@ def accepted(
 def read_offer_file(
     path_or_folder: str, names: tuple[str, ...], me: str | None, now: datetime
 ) -> SignedFile:
-    """Reads an offer, a feed of one's own or a revocation.
+    """Reads an offer, an own feed or a revocation.
 
     Args:
         path_or_folder: the letter, or its folder.
-        names: of the file in a folder.
+        names: possible names of the file in a folder.
         me: the organisation that it must be for; None for any.
         now: when it must be in force.
 
     Raises:
-        UsageError: for one that is refused.
+        UsageError: for a refused letter.
     """
     file = read_letter_file(path_or_folder, names, (Offer, Feed, Revocation))
     path, letter, org = file.path, file.content, file.org
@@ -281,15 +281,15 @@ def read_offer_file(
 def hub_file(name: str) -> Path:
     """Returns the path of a file about a hub, beside the keys.
 
-    HUB.pem signs the feeds that are made here.
+    HUB.pem is the key that signs the feeds made here.
     """
     return key_store.home() / "hubs" / name
 
 
 def feed_key_id(hub: str) -> str | None:
-    """Returns the id of that key; None without it.
+    """Returns the id of the key that signs a hub's feeds here; None without it.
 
-    What another signs says nothing of contributors: a partner could say that it is many.
+    Contributors in letters of other signers do not count: a partner could claim to be many.
     """
     path = hub_file(f"{key_store.org_slug(hub)}.pem")
     if not path.is_file():
@@ -299,7 +299,7 @@ def feed_key_id(hub: str) -> str | None:
 
 
 def _void(file: SignedFile, now: datetime) -> str:
-    """Returns why an offer is void at `now`; an empty text where it is in force."""
+    """Returns why an offer is void at `now`; empty if it is in force."""
     if file.sha256 in accepted_before(file.org).revoked:
         return "revoked"
     if offer_expired(file.content, now):

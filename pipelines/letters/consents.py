@@ -1,4 +1,4 @@
-"""Consents of partners to a referral that names their identifiers."""
+"""Partners' consents to a referral that names their identifiers."""
 
 from __future__ import annotations
 
@@ -33,16 +33,17 @@ CONSENT_FILE = "consent.json"
 
 
 def members_text_digest(members: Iterable[str]) -> str:
-    """Returns SHA-256 of ids of members, one a line, sorted."""
+    """Returns the SHA-256 of the sorted ids of members, an id in each line."""
     return digest_of("".join(f"{member}\n" for member in sorted(members)).encode())
 
 
 def read_consents(
     paths: Sequence[str], recipients: set[str], authority: str, now: datetime
 ) -> dict[str, SignedFile]:
-    """Reads the consents to a referral by the organisation that gives each.
+    """Reads the consents to a referral, by the consenting organisation.
 
-    Revocations among them are recorded and hold at once, also where the referral is refused.
+    Revocations among the letters are recorded with immediate effect, even if the referral is
+    refused.
 
     Args:
         paths: letters, or their folders.
@@ -51,8 +52,8 @@ def read_consents(
         now: when they must be in force.
 
     Raises:
-        UsageError: for one that no trusted key of its sender signed, that is about another
-            referral, was altered, is not in force, or is there twice.
+        UsageError: for a consent that no trusted key of its sender signed, that is for another
+            referral, was altered, is not in force, or is given twice.
     """
     consents_of: dict[str, SignedFile] = {}
     names = CONSENT_FILE, REVOCATION

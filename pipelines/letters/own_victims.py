@@ -1,4 +1,4 @@
-"""The identifiers of one's own victims: by a file, a register, or what a run has as contested."""
+"""The own victims' identifiers: from a file, a register, or a run's contested identifiers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def ids_of_victims(entity_ids: Iterable[str], path: str | None) -> frozenset[str]:
-    """Returns those of `entity_ids`, without epochs, that are of a victim in the file, if any.
+    """Returns the ids in `entity_ids`, without epochs, of victims in the file, if any.
 
-    A number counts in any form in which its country writes it, also inside an address or a site.
+    A number counts in all forms of its country, also inside an address or a site.
 
     Raises:
         UsageError: for a file that cannot be used.
@@ -40,11 +40,11 @@ def ids_of_victims(entity_ids: Iterable[str], path: str | None) -> frozenset[str
 def ids_naming(
     entity_ids: Iterable[str], phones: Iterable[str], listed: Iterable[str]
 ) -> frozenset[str]:
-    """Returns those of `entity_ids`, without epochs, that are `listed` or contain a number.
+    """Returns the ids in `entity_ids`, without epochs, that are `listed` or contain a number.
 
     Args:
-        entity_ids: ids, with epochs or without.
-        phones: numbers in E.164, each in any form in which its country writes it.
+        entity_ids: ids, with or without epochs.
+        phones: numbers in E.164; each counts in all forms of its country.
         listed: ids without epochs.
     """
     from transforms.victims import contain_victims_number, hash_dial_formats
@@ -59,9 +59,9 @@ def ids_naming(
 
 
 def ids_in_register(entity_ids: Iterable[str], register: RegisterSource | None) -> frozenset[str]:
-    """Returns those of `entity_ids`, without epochs, that are in a victim register, if any.
+    """Returns the ids in `entity_ids`, without epochs, that are in a victim register, if any.
 
-    So is an address, a name or a site with a number of the register in it.
+    This includes addresses, names and sites with a number of the register in them.
     """
     if register is None:
         return frozenset()
@@ -72,13 +72,13 @@ def ids_in_register(entity_ids: Iterable[str], register: RegisterSource | None) 
 
 
 def contested_ids(entity_ids: Iterable[str], runs: Iterable[str]) -> frozenset[str]:
-    """Returns those of `entity_ids`, without epochs, that are contested in one of the runs.
+    """Returns the ids in `entity_ids`, without epochs, that are contested in any of the runs.
 
-    They have withheld ids there, and may be a victim's. An address or a link with a contested
-    number in it is among them.
+    The runs withhold them, as they may be a victim's. The result includes addresses and links with
+    a contested number in them.
 
     Raises:
-        UsageError: for a run that did not keep what is contested in it.
+        UsageError: for a run that did not keep its contested identifiers.
     """
     contested: set[str] = set()
     for folder in runs:

@@ -1,4 +1,4 @@
-"""Signed counts of shared victims, which were made here.
+"""Signed counts of shared victims that were made here.
 
 The cluster that a count is about stays beside the keys, in overlap/counted-SESSION.json.
 """
@@ -18,7 +18,7 @@ from schemas.offer import Result
 from schemas.records import Record
 
 RESULT = "result.json"
-"""Name of a count in its folder."""
+"""Name of a count's file in its folder."""
 
 State = TypeVar("State")
 
@@ -28,7 +28,7 @@ _NOT_COUNTED = "is not a count made here; `ringtrace exchange overlap compute` m
 class Counted(Record):
     """The cluster that a count is about, for a referral that prints it, and the result's SHA-256.
 
-    The cluster is empty where all victims are compared.
+    The cluster is empty if all victims were compared.
     """
 
     cluster_id: str = ""
@@ -37,15 +37,15 @@ class Counted(Record):
 
 
 def state_path(name: str) -> Path:
-    """Returns the path of something remembered: `asked-SESSION`, `counted-SESSION` ..."""
+    """Returns the path of a kept record: `asked-SESSION`, `counted-SESSION` ..."""
     return key_store.home() / "overlap" / f"{name}.json"
 
 
 def recalled(name: str, kind: type[State], letter: Path, missing: str) -> State:
-    """Returns something remembered; where there is nothing, the error says `missing` of `letter`.
+    """Returns a kept record; if there is none, the error has `missing` after the letter's path.
 
     Raises:
-        UsageError: if nothing was, or it cannot be read.
+        UsageError: if there is none, or it cannot be read.
     """
     state = key_store.read_kept(state_path(name), kind, "make a new request")
     if state is None:
@@ -60,12 +60,12 @@ def read_shared_count(
 
     Args:
         name: the letter, or its folder.
-        key: that must have signed it, or an own one of before.
-        offers: senders and SHA-256 of those that the run is joined with.
+        key: the key that must have signed it, unless an earlier own key did.
+        offers: senders and SHA-256 of the offers in the run.
 
     Raises:
-        UsageError: for one that another key signed, that is about no cluster or another offer, or
-            that was not made here.
+        UsageError: for a count that another key signed, that is about no cluster or another offer,
+            or that was not made here.
     """
     keys = {"": [key, *key_store.own_public_keys()]}
     read = read_letter_file(name, (RESULT,), (Result,), keys)

@@ -1,4 +1,4 @@
-"""Letters to and from partners: signed files, written, read and checked."""
+"""Writes, reads and checks signed letters to and from partners."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class SignedFile:
     """A letter whose signature and fields were checked.
 
     Attributes:
-        path: of the file.
-        content: of the letter.
-        letter: the same as its bytes.
+        path: path of the file.
+        content: content of the letter.
+        letter: the letter's bytes.
         signature: the signature file.
-        org: whose key signed it, as the keys that were tried name it.
-        key_id: of the key.
+        org: owner of the key that signed it, as named among the keys tried.
+        key_id: id of the key.
     """
 
     path: Path
@@ -54,7 +54,7 @@ class SignedFile:
 
     @cached_property
     def sha256(self) -> str:
-        """The digest by which other letters and the ledger name it."""
+        """The letter's digest, by which other letters and the ledger name it."""
         return digest_of(self.letter)
 
 
@@ -64,7 +64,7 @@ def signature_path(path: Path) -> Path:
 
 
 def with_signature(path: Path, content: bytes, key: Ed25519PrivateKey) -> dict[Path, bytes]:
-    """Returns a file and its detached signature by path, the file last: it counts then."""
+    """Returns a file and its detached signature by path; the file is last, as it counts then."""
     return {signature_path(path): signing.sign_detached(content, key), path: content}
 
 
@@ -86,7 +86,7 @@ def read_signed(path_or_folder: str, names: tuple[str, ...]) -> tuple[Path, byte
     Returns the path, the content and the signature.
 
     Raises:
-        UsageError: if either is not there, or is too large to be what it should.
+        UsageError: if either is missing or too large.
     """
     path = Path(path_or_folder)
     if path.is_dir():
@@ -111,13 +111,13 @@ def read_letter_file(
 
     Args:
         path_or_folder: the letter, or its folder.
-        names: of the file in a folder.
-        kinds: of letters that it may be.
-        keys: keys by owner; one of them must have signed the letter. Without keys, those of trusted
-            partners count. An owner without a name is whoever the letter says sent it.
+        names: possible names of the file in a folder.
+        kinds: kinds of letters that it may be.
+        keys: keys by owner; one of them must have signed the letter. Without keys, the trusted
+            partners' keys count. An owner without a name stands for the letter's sender.
 
     Raises:
-        UsageError: for a file that cannot be read, that none of the keys signed or that is wrong.
+        UsageError: for a wrong or unreadable file, or a file that none of the keys signed.
     """
     path, letter, signature = read_signed(path_or_folder, names)
     with refusing(path):
@@ -126,13 +126,13 @@ def read_letter_file(
 
 
 def read_known(path_or_folder: str, key: str | None = None) -> SignedFile:
-    """Reads an offer or a correction that a trusted key or one's own signed, whose org is empty.
+    """Reads an offer or a correction that a trusted or an own key signed.
 
     Raises:
-        UsageError: if nobody that is trusted signed it, or it is no offer.
+        UsageError: if no such key signed it, or it is no offer or correction.
     """
     trusted = key_store.trusted_keys()
-    # Stands for one's own keys, as no slug is empty; the letter then says who sent it.
+    # An empty owner stands for the own keys, as no slug is empty; the letter names its sender.
     own = [key_store.own_key(key, make=False).public_key()] if key else key_store.own_public_keys()
     names, kinds = (OFFER, CORRECTION), (Offer, Feed, Revocation, Correction)
     read = read_letter_file(path_or_folder, names, kinds, trusted | {"": own})
@@ -150,14 +150,14 @@ def _content(path: Path, most: int) -> bytes:
 
 
 def check_key(path: Path, org: str, signer: str, issued_at: str, now: datetime) -> None:
-    """Checks that the key of a signed file could sign when the file says that it was issued.
+    """Checks that the key of a signed file was valid at the file's stated time of issue.
 
     Args:
-        path: of the file.
-        org: whose key it is, nothing for one's own.
+        path: path of the file.
+        org: owner of the key; empty for an own key.
         signer: the id of the key.
-        issued_at: when the file says that it was issued.
-        now: when it is read.
+        issued_at: the stated time of issue.
+        now: the present time.
 
     Raises:
         UsageError: if not.
@@ -168,7 +168,7 @@ def check_key(path: Path, org: str, signer: str, issued_at: str, now: datetime) 
 
 
 def refusing(place: object, then: str = "") -> AbstractContextManager[None]:
-    """Says what is wrong with a file that was sent as wrong usage, behind its place."""
+    """Turns an error in a letter into a UsageError that starts with its place."""
     return usage_errors(OfferError, VictimsFileError, before=f"{place}: ", after=then)
 
 
@@ -179,15 +179,15 @@ def time_of(arguments: Namespace) -> datetime:
 
 
 def utc_text(when: datetime) -> str:
-    """Returns a time as signed files have it: in UTC, with seconds."""
+    """Returns a time in the form of signed files: UTC, with seconds."""
     return when.astimezone(UTC).strftime(MOMENT)
 
 
 def own_org(slug: str | None, orgs: set[str], run: str) -> str:
-    """Returns the user's organisation: `--from ORG`, or the one whose records are in the run.
+    """Returns the user's organisation: `--from ORG`, or the run's only organisation.
 
     Raises:
-        UsageError: if that is not one.
+        UsageError: for a run of several or none, without `--from`.
     """
     if slug is not None:
         return key_store.org_slug(slug)
@@ -200,7 +200,7 @@ def _partner(content: bytes, signature: bytes) -> tuple[str, str]:
     """Returns the partner whose trusted key signed `content`, and the key's id.
 
     Raises:
-        OfferError: if none did; of what one signed oneself it says so.
+        OfferError: if none did; the error says if an own key signed it.
     """
     try:
         return signer_of(content, signature, key_store.trusted_keys())

@@ -104,7 +104,7 @@ DEPENDED_ON = (
     "fontpkg-ibm-plex-mono",
     "stix2",
 )
-"""Packages whose version can change a byte of a package."""
+"""Python packages whose version can change a byte of a referral package."""
 
 
 add_arguments = all_of(
@@ -178,10 +178,10 @@ add_arguments = all_of(
 
 
 def run(arguments: Namespace) -> int:
-    """Writes the package; returns 0 when done, 1 when the cluster is refused.
+    """Writes the package; returns 0 when done, 1 if the cluster is refused.
 
     Raises:
-        UsageError: for anything that the user must fix.
+        UsageError: for a mistake of the user.
     """
     out = free_folder(arguments.output)
     memo = free_folder(out.with_name(f"{out.name}-counsel"))
@@ -203,7 +203,7 @@ def run(arguments: Namespace) -> int:
     case_file = _case_file_from(arguments.case, records, named)
     releases, uncovered, unasked = _releases_from(arguments, records, named, now)
     partners = PartnerEvidence(records.offered, void_offers(finished, now), uncovered)
-    # A run of before decisions were kept has none.
+    # A run older than kept decisions has none.
     decided = run_decisions(finished)
     in_force = decided.filter(decided["in_force"]).to_pylist() if decided is not None else ()
     stops = find_obstacles(records.facts, known, chosen.policy, partners, included, in_force)
@@ -257,7 +257,7 @@ def _override_from(arguments: Namespace) -> Override | None:
 
 
 def _inclusions_from(arguments: Namespace, records: CaseRecords) -> list[Inclusion]:
-    """Returns the members that are named by override, each with who answers for it and why."""
+    """Returns the members named by override, each with the person responsible and the reason."""
     members = {member["entity_id"]: member for member in records.facts.members}
     inclusions: dict[str, Inclusion] = {}
     for text in arguments.include:
@@ -277,7 +277,7 @@ def _inclusions_from(arguments: Namespace, records: CaseRecords) -> list[Inclusi
 
 
 def _case_file_from(path: str | None, records: CaseRecords, named: Collection[str]) -> CaseFile:
-    """Loads the case file; of contacts in what it tells of the case, named ones alone stay."""
+    """Loads the case file; masks contacts in its texts, except named members."""
     if path is None:
         return CaseFile()
     with usage_errors(ReferenceFileError):
@@ -295,8 +295,8 @@ def _releases_from(
 ) -> tuple[list[Release], dict[str, int], dict[str, list[str]]]:
     """Reads partners' consents, and counts for each the named members that it does not cover.
 
-    The last lists, for each partner, consents or not, the named members that it saw and that no
-    consent of its covers.
+    The last result lists, for each partner, the named members that the partner saw and that its
+    consents, if any, do not cover.
     """
     senders = records.senders
     own = set(records.facts.row["orgs"]) - senders
@@ -325,7 +325,7 @@ def _shared_counts(
     """Reads the counts in `paths` for a referral of one cluster, in order of organisations.
 
     Raises:
-        UsageError: for one that does not hold, is not about this cluster, or is there twice.
+        UsageError: for a count that is invalid, about another cluster, or given twice.
     """
     joined = [(offer["sender"], offer["sha256"]) for offer in finished.offers]
     counts: dict[str, SharedVictims] = {}
@@ -352,7 +352,7 @@ def _shared_counts(
 
 
 def _included_member(text: str, members: Row) -> tuple[str, str]:
-    """Splits ENTITY=REASON at the mark behind the longest member id: an address may hold marks."""
+    """Splits ENTITY=REASON after the longest member id, since an address may contain `=`."""
     marks = [place for place, letter in enumerate(text) if letter == "="]
     for place in reversed(marks):
         if text[:place].strip() in members:
@@ -364,10 +364,10 @@ def _included_member(text: str, members: Row) -> tuple[str, str]:
 
 
 def _read_case_records(arguments: Namespace, run: Run) -> CaseRecords:
-    """Reads the cluster's records, and finds each in the inputs."""
+    """Reads the cluster's records, and finds each record in the inputs."""
     manifest = run.manifest
     options: Any = manifest["options"]
-    # Reading the inputs loads Beam, which wrong usage must not wait for.
+    # Reading the inputs loads Beam; an error of usage must come before that.
     from pipelines.referral.source_records import locate_records
     from transforms.read import ReadOptions
 
@@ -404,7 +404,7 @@ def _confirmations_from(
     named: Collection[str],
     in_force: Collection[str],
 ) -> list[Confirmation]:
-    """Returns who confirmed, from the very decisions file that the run was given."""
+    """Returns the people who confirmed, from the decisions file that the run was given."""
     if path is None:
         return []
     of_run, own = manifest["options"].get("decisions"), file_digest(path)
@@ -432,8 +432,8 @@ def _confirmations_from(
 def _superseded(arguments: Namespace, finished: Run) -> tuple[str, Json]:
     """Returns the seal's SHA-256 and the facts of the package that `--supersedes` names.
 
-    A folder is verified; an id is looked up in the ledger, whose chain is. What was withdrawn can
-    change the id of a cluster: a package of one that shares a member is an earlier one, too.
+    A folder is verified. An id is looked up in the ledger, whose chain is verified. Withdrawals can
+    change a cluster's id, so the earlier package only needs to share a member with the cluster.
     """
     from reports.referral import FACTS_FILE, verify_package
 
@@ -469,7 +469,7 @@ def _superseded(arguments: Namespace, finished: Run) -> tuple[str, Json]:
 
 
 def _superseding(case: Case, seal_sha256: str, facts: Json) -> Case:
-    """Returns a case as the one that takes the place of a package."""
+    """Returns a case that supersedes an earlier package."""
     from reports.referral import fact_differences, package_facts
 
     changes = fact_differences(facts, package_facts(case, {}), case.language)
@@ -479,7 +479,7 @@ def _superseding(case: Case, seal_sha256: str, facts: Json) -> Case:
 def _ledger_entry(
     case: Case, files: Files, now: datetime, built_on: tuple[str, ...]
 ) -> ledger.Entry:
-    """Returns what the ledger records of a package."""
+    """Returns the ledger's entry on a package."""
     from reports.referral import SEAL_FILE, compared_facts, package_facts, package_identifiers
 
     named = package_identifiers(case, files)
@@ -504,7 +504,7 @@ def _ledger_entry(
 
 
 def _refuse(cluster_id: str, stops: list[Obstacle], unasked: Mapping[str, Sequence[str]]) -> int:
-    """Says what is in the way, and what a partner's consent must list; returns the exit status."""
+    """Prints the obstacles, and the members that consents must list; returns the exit status."""
     sys.stderr.write(f"ringtrace referral: {cluster_id} is refused:\n")
     for stop in stops:
         sys.stderr.write(f"  {stop.code}: {stop.text}\n")
@@ -518,7 +518,7 @@ def _refuse(cluster_id: str, stops: list[Obstacle], unasked: Mapping[str, Sequen
 
 
 def _issuer(org: str | None, run: Run) -> str | None:
-    """Returns `--from ORG`, or the organisation of all records of the run; None of several."""
+    """Returns `--from ORG`, or the run's only organisation; None if it has several."""
     if org is not None:
         return key_store.org_slug(org)
     orgs = orgs_of_run(run)
@@ -528,7 +528,7 @@ def _issuer(org: str | None, run: Run) -> str | None:
 def _files(
     case: Case, key: Ed25519PrivateKey, issuer: str | None, now: datetime
 ) -> tuple[Files, Files]:
-    """Returns the files of the package, and those of counsel's memo."""
+    """Returns the files of the package, and the files of counsel's memo."""
     from reports.export import MissingStixError
     from reports.referral import MissingPdfError, Sealer, counsel_files, package_files
 
@@ -546,12 +546,12 @@ def _files(
 
 
 def _publish(bags: Mapping[Path, Files], ledger_file: str | None, entry: ledger.Entry) -> None:
-    """Writes aside, records, then renames: no package is there that the ledger does not know.
+    """Writes aside, records, then renames, so that every package is in the ledger.
 
-    The last of the bags is the one that leaves. Where it cannot appear, the others and the record
-    of it are taken back.
+    The last of the bags is the package that leaves. If it cannot be renamed, the other bags and the
+    ledger's entry are removed.
     """
-    from transforms.write import folder_replaced  # with Beam, which wrong usage must not wait for
+    from transforms.write import folder_replaced  # with Beam; errors of usage come before
 
     mark = uuid.uuid4().hex[:12]
     asides = {out: out.with_name(f".{out.name}.{mark}") for out in bags}
@@ -565,7 +565,7 @@ def _publish(bags: Mapping[Path, Files], ledger_file: str | None, entry: ledger.
         with ledger.recorded(ledger_file, [entry]), ExitStack() as appeared:
             for out, aside in asides.items():
                 if out.exists():
-                    out.rmdir()  # what came there since then stays
+                    out.rmdir()  # fails if the folder has files by now
                 appeared.enter_context(folder_replaced(aside, out))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

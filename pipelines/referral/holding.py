@@ -23,12 +23,12 @@ from transforms.gates import open_bytes, read_bytes, read_json
 
 
 def open_holding(folder: Path) -> Holding | None:
-    """Opens a package, whose seal must hold; returns None for any other folder.
+    """Opens a package with a valid seal; returns None for any other folder.
 
-    What a partner sealed can still be of any form.
+    A partner's sealed package can still have any form.
 
     Raises:
-        UsageError: if it is not what a package is, or numbers things in another's name.
+        UsageError: if it lacks the form of a package, or numbers things in another issuer's name.
     """
     if not (folder / SEAL_FILE).exists():
         return None
@@ -75,7 +75,7 @@ def _read_package(folder: Path) -> Holding:
                         ends = f"{row['identifier_a']} and {row['identifier_b']}"
                         about.setdefault(number, f"the link of {plain(ends, 300)}")
         elif path.suffix in (".txt", ".html", ".json", ".jsonld") and path.is_file():
-            # A letter prints the numbers of its identifiers, too.
+            # A letter also prints the numbers of its identifiers.
             referent = letter_thing(cluster_id, "letter" if name == "letter.html" else name)
             if name.startswith("requests/") or name == "letter.html":
                 about[evidence_number(issuer, referent)] = f"the letter {name}"

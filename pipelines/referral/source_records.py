@@ -1,7 +1,7 @@
-"""The source of each record of a run: its input file, which is read again, and its row.
+"""Finds the source of each record of a run, its input file and row, by reading the inputs again.
 
-The tables hold no positions, since they are the same however the inputs are cut into files. A file
-that is not byte for byte what the run read is refused.
+The tables have no positions, since they must not depend on how the inputs are split into files. A
+file that differs by a byte from what the run read is refused.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def locate_records(
     wanted: Set[RecordKey],
     reading: ReadOptions,
 ) -> dict[RecordKey, RecordSource]:
-    """Returns the source of every wanted record; of an id given twice, the row that the run kept.
+    """Returns the source of every wanted record; for an id given twice, the row that the run kept.
 
     Raises:
-        UsageError: for an input that is not byte for byte what the run read, or is missing.
+        UsageError: for an input that is missing, or differs from what the run read.
     """
     with usage_errors(InputError):
-        # The run may have left something out: its manifest has the digests of what it read.
+        # The run may have left files out: its manifest has the digests of the files that it read.
         files = survey_inputs(complaints, calls, reading, skip_unreadable=True).files
     digests = _checked_digests(manifest, files)
     moment = manifest["options"].get("as_of")
@@ -82,10 +82,10 @@ def locate_records(
 
 
 def _offered_sources(manifest: Manifest, wanted: Set[RecordKey]) -> dict[RecordKey, RecordSource]:
-    """Returns the sources, in the offers of a joint run, of what their evidence counts.
+    """Returns the sources of evidence that comes from the offers of a joint run.
 
-    The manifest vouches for an offer, whose signature `exchange join` checked; an offer counts
-    people, and the organisation that sent it finds the records.
+    `exchange join` checked an offer's signature, and the manifest has its digest. An offer counts
+    people; only the organisation that sent it can find the records.
     """
     listed: Any = manifest["options"].get("offers") or []
     digests = {(offer["sender"], offer["sha256"][:12]): offer["sha256"] for offer in listed}
@@ -103,7 +103,7 @@ def _offered_sources(manifest: Manifest, wanted: Set[RecordKey]) -> dict[RecordK
 
 
 def _checked_digests(manifest: Manifest, files: Sequence[InputFile]) -> dict[tuple[str, str], str]:
-    """Returns the SHA-256 of the files, which must be those of the manifest, by kind and label."""
+    """Returns the files' SHA-256, by kind and label, after comparing them with the manifest."""
     known = Counter((file["kind"], file["sha256"]) for file in manifest["inputs"])
     digests = {}
     for file in files:
@@ -161,7 +161,7 @@ def _input_sources(
 
 
 def _clicks(complaints: Any) -> Iterable[tuple[Click, ...]]:
-    """Yields what ad platforms added to the links of each complaint, each once."""
+    """Yields, for each complaint, the distinct values that ad platforms added to its links."""
     for links, narrative in row_tuples(complaints, "urls", "narrative"):
         stated = filter(None, (*(links or ()), narrative))
         yield tuple(dict.fromkeys(click for text in stated for click in clicks(text)))
@@ -170,7 +170,7 @@ def _clicks(complaints: Any) -> Iterable[tuple[Click, ...]]:
 def _stated_payments(
     read: pa.RecordBatch, kept: pa.RecordBatch
 ) -> dict[_Place, tuple[StatedPayment, ...]]:
-    """Returns what the kept rows state of each payment that no table of a run has, by place."""
+    """Returns, by place of the row, details of payments that no table of a run has."""
     wanted = set(row_tuples(kept, "source", "position"))
     columns = ("source", "position", "victim_country", "payments")
     return {

@@ -32,7 +32,7 @@ PACKAGE_LINES = (
     ("key named", "key_id", "none"),
     ("sealed at", "sealed_at", "not named"),
 )
-"""Lines that are printed of a package: label, key of its seal, and words where it has none."""
+"""Lines printed about a package: label, key in its seal, and words if the key is missing."""
 
 
 add_arguments = all_of(
@@ -54,7 +54,7 @@ add_arguments = all_of(
 
 
 def run(arguments: Namespace) -> int:
-    """Prints the findings; returns 0 when everything holds, 1 when anything does not.
+    """Prints the findings; returns 0 if everything holds, else 1.
 
     Raises:
         UsageError: if DIR or the key cannot be read.
@@ -95,9 +95,9 @@ def run(arguments: Namespace) -> int:
 
 
 def _wrong_times(result: VerificationResult, signer: str) -> Iterator[str]:
-    """Yields why the key could not sign a package of then, or is void since.
+    """Yields why the key was not valid at the time of the package, or is void since.
 
-    A package of before seals named their time is dated by its run, which can be older than its key.
+    An old package, whose seal has no time, is dated by its run, which can be older than its key.
     """
     valid = key_store.validity(result.signed_for or None, signer)
     since = valid.revoked_since
@@ -124,7 +124,7 @@ def _wrong_times(result: VerificationResult, signer: str) -> Iterator[str]:
 
 
 def _void_basis(result: VerificationResult, arguments: Namespace) -> Iterator[str]:
-    """Yields why a join is void that the package rests on, as our ledger says."""
+    """Yields why a join that the package rests on is void, by the own ledger."""
     from pipelines.letters.accepted_offers import revoked_letters
 
     try:
