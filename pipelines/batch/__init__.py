@@ -1,5 +1,5 @@
 """The batch run: `ringtrace batch`.
 
-`options` are checked and become a `plan`, the plan becomes a `pipeline` of Beam, and the pipeline
-publishes a run: the tables of the output contract, a report and a manifest.
+The checked `options` become a `plan`, and the plan a Beam `pipeline`. The pipeline publishes a
+run: the tables of the output contract, a report and a manifest.
 """

@@ -18,10 +18,10 @@ def run(arguments: Namespace) -> int:
     """Plans and runs one batch; returns the exit status: 0 done, 1 failed.
 
     Raises:
-        UsageError: for what the user must correct, before anything is written.
+        UsageError: for a mistake of the user, before anything is written.
     """
     options = batch_options(arguments)
-    # Beam is loaded after the options are known to be good, and not for --help.
+    # Beam is loaded only after the options are checked, and not for --help.
     from pipelines import run_folder, runner
     from pipelines.batch.pipeline import build
     from pipelines.batch.plan import flags_for_size, make_plan, with_register
@@ -63,7 +63,7 @@ def run(arguments: Namespace) -> int:
     ended = runner.report_success(
         pipeline.options, progress, options.output, wait=wait, lines=summary
     )
-    # The run is complete and its rejects can be read, but its exit status tells a scheduler.
+    # The run is complete and its rejects can be read; the exit status tells a scheduler of them.
     status = int(ended and run_folder.has_faults(options.output))
     return max(status, join_run(joint)) if joint is not None and ended else status
 

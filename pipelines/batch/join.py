@@ -1,8 +1,8 @@
-"""`ringtrace exchange join`: clusters the evidence of a finished run together with that of offers.
+"""`ringtrace exchange join`: clusters the evidence of a finished run together with offers.
 
-Each offer or revocation is accepted whole, or refused by name; the result is a run like any other.
-Signed counts of shared victims, which were computed here, are read for it and for a referral.
-Long, since what a join takes, counts and prints of an offer is read in one place.
+Each offer or revocation is accepted whole, or refused by name. The result is a run like any other.
+The module also reads signed counts of shared victims, for a join and for a referral. It is long
+because it has all that a join takes, counts and prints of an offer.
 """
 
 from __future__ import annotations
@@ -80,10 +80,10 @@ if TYPE_CHECKING:
 def shared_counts_for_join(
     paths: Sequence[str], key: str | None, offers: Sequence[tuple[str, str]]
 ) -> list[Json]:
-    """Reads the counts in `paths` as the manifest of a joint run has them, for its pages.
+    """Reads the counts in `paths`, in the form of a joint run's manifest, for its pages.
 
     Raises:
-        UsageError: for one that does not hold.
+        UsageError: for an invalid count.
     """
     if not paths:
         return []
@@ -105,7 +105,7 @@ def shared_counts_for_join(
 
 
 TOKEN_DIGITS = 8
-"""Digits by which a contributor's token is shown; `hub pull --without` takes as many."""
+"""Number of digits shown of a contributor's token; `hub pull --without` accepts as many."""
 
 
 JOIN_FLAGS = all_of(
@@ -145,17 +145,17 @@ JOIN_FLAGS = all_of(
 
 
 def joint_folder(run: str) -> str:
-    """Returns the folder beside that of a run into which a batch joins it with offers."""
+    """Returns the folder beside a run's folder, for the run's join with offers."""
     return f"{run.rstrip('/')}-joint"
 
 
 def plan_join(options: Namespace) -> Namespace:
-    """Checks the offers of a batch; returns the arguments with which the run is joined then.
+    """Checks the offers of a batch; returns the arguments for joining the run later.
 
-    The joint run follows the one beside `--previous`, where there is one.
+    The joint run follows the joint run beside `--previous`, if there is one.
 
     Raises:
-        UsageError: for an offer that is refused, or a folder that cannot be written to.
+        UsageError: for a refused offer, or a folder that cannot be written.
     """
     from pipelines.run_folder import check_output
 
@@ -177,9 +177,9 @@ def plan_join(options: Namespace) -> Namespace:
 
 
 def join_arguments(options: Namespace, run: str, **own: Any) -> Namespace:
-    """Returns the arguments of a join of a run that was made with the options of a batch or stream.
+    """Returns the arguments for joining a run that was made with a batch's or stream's options.
 
-    `own` are those of the join itself.
+    `own` are the arguments of the join itself.
     """
     parser = ArgumentParser()
     JOIN_FLAGS(parser)
@@ -193,10 +193,10 @@ def join_arguments(options: Namespace, run: str, **own: Any) -> Namespace:
 def join_run(arguments: Namespace, live: LiveEvidence | None = None) -> int:
     """Joins a run with offers by `join_arguments`; returns the exit status.
 
-    Of a snapshot, the evidence is given as `live`.
+    For a snapshot, `live` is the evidence.
 
     Raises:
-        UsageError: for a refused offer, or one for an organisation without records in the run.
+        UsageError: for a refused offer, or an offer for an organisation without records in the run.
     """
     if arguments.me not in orgs_of_run(Run.open(arguments.run)):
         raise UsageError(
@@ -207,7 +207,7 @@ def join_run(arguments: Namespace, live: LiveEvidence | None = None) -> int:
 
 def orgs_of_run(run: Run) -> set[str]:
     """Returns the organisations whose records are in a run."""
-    if not files_of(run.manifest, COMPLAINTS):  # of a snapshot, which has no records
+    if not files_of(run.manifest, COMPLAINTS):  # a snapshot has no records
         seen = tables.read_table(run, ENTITIES, ["orgs"])["orgs"].to_pylist()
         return {org for orgs in seen for org in orgs}
     return set(tables.count_by(run, COMPLAINTS, ["source_org"])["source_org"].to_pylist())
@@ -217,7 +217,7 @@ def join_offers(arguments: Namespace, live: LiveEvidence | None = None) -> int:
     """Joins; returns the exit status: 0 done, 1 failed.
 
     Raises:
-        UsageError: for a refused offer, or anything else that the user must correct.
+        UsageError: for a refused offer, or another mistake of the user.
     """
     folder = arguments.run
     own = open_run(folder, built_on=True)
@@ -264,12 +264,12 @@ def join_offers(arguments: Namespace, live: LiveEvidence | None = None) -> int:
     from pipelines.run_folder import withheld_files
 
     say(*_summary(arguments.output, intake.offers, victims, contested, misread))
-    # The run is complete, but its exit status tells a scheduler of files that were held back.
+    # The run is complete; the exit status tells a scheduler of files that were held back.
     return int(bool(withheld_files(Run.open(arguments.output).manifest)))
 
 
 def known_legitimate_of_run(run: Run) -> KnownLegitimate:
-    """Returns what a finished run saw and knew to be legitimate: it stays so."""
+    """Returns the known-legitimate identifiers that a finished run saw; they stay legitimate."""
     where = pc.field("status") == str(Status.SUPPRESSED)
     rows = tables.read_table(run, ENTITIES, ["entity_id", "facts"], where).to_pylist()
     known = {
@@ -287,7 +287,7 @@ def known_legitimate_of_run(run: Run) -> KnownLegitimate:
 def _check_given_again(arguments: Namespace, options: Json) -> None:
     """Raises UsageError if a list or decisions of the run are not given again.
 
-    A list that is forgotten would name an innocent.
+    Without a forgotten list, the join would name innocent people.
     """
     names = {Path(path).name for path in arguments.known_legitimate}
     for name in options.get("known_legitimate") or []:
@@ -351,7 +351,7 @@ def _joint_plan(
     manifest, output = own.manifest, arguments.output
     previous = find_previous(arguments.previous or own)
     known = read_known_legitimate(arguments.known_legitimate)
-    # A joint run is bound to an earlier one that its analysts saw; one's own has bindings too.
+    # Decisions are bound to an earlier joint run that analysts saw; the own run also has bindings.
     two_person = is_two_person(own)
     people = read_people(arguments.people)
     decisions = read_decisions(arguments.decisions, people, two_person=two_person)
@@ -361,7 +361,7 @@ def _joint_plan(
     decisions = bind_to_previous(decisions, arguments.previous)
     clock, token = arguments.now or current_time(), uuid.uuid4().hex[:12]
     private = private_store(output, arguments.private_output, token)
-    # A revocation, which is no evidence, is not among them.
+    # A revocation is not among them, since it is no evidence.
     accepted = tuple(AcceptedOffer(offer.content, offer.sha256) for offer in offers)
     records = _records_of_claims(accepted, decisions)
     options = {
@@ -385,7 +385,7 @@ def _joint_plan(
         most_people={claimant: record["most_people"] for claimant, record in records.items()},
         offer_files=tuple(
             {
-                # A label of our own: the file's name is the sender's, who may put anything into it.
+                # An own label: the sender chose the file's name, which may contain anything.
                 "label": f"offer-{offer.content.sender}-{offer.sha256[:12]}.json",
                 "kind": "offer",
                 "format": format_of(type(offer.content)),
@@ -417,9 +417,9 @@ def _joint_plan(
 def _records_of_claims(
     offers: Iterable[AcceptedOffer], decisions: Sequence[Decision]
 ) -> dict[str, dict[str, int]]:
-    """Returns how claims were decided on, and how many people of each claimant bear a tie.
+    """Returns, by claimant, the decisions on claims, and how many people count for a link.
 
-    They are by the names of `AcceptedOffer.claims`.
+    The claimants are the names of `AcceptedOffer.claims`.
     """
     most, records = custody_policy().most_people_of_sender, {}
     for accepted in offers:
@@ -440,7 +440,7 @@ def _records_of_claims(
 def _senders(
     offers: Iterable[AcceptedOffer], records: Mapping[str, dict[str, int]]
 ) -> dict[str, Json]:
-    """Returns the records of claims by sender; those of a feed by token of the contributor."""
+    """Returns the records of claims by sender; for a feed, also by the contributor's token."""
     senders: dict[str, Json] = {}
     for accepted in offers:
         sender = accepted.offer.sender
@@ -485,7 +485,7 @@ def _summary(
     contested: frozenset[str],
     misread: frozenset[str],
 ) -> Iterator[str]:
-    """Yields the result in a few lines."""
+    """Yields a few lines on the result."""
     senders: Any = Run.open(output).manifest["options"]["senders"]
     rows = tables.read_table(output, CONTRIBUTORS, ["cluster_id", "contributor"])
     by_cluster: defaultdict[str, set[str]] = defaultdict(set)

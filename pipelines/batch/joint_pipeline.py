@@ -1,4 +1,4 @@
-"""The pipeline of a joint run: the evidence of a finished run with that of offers, as one graph."""
+"""The pipeline of a joint run: the evidence of a finished run and of offers, as one graph."""
 
 from __future__ import annotations
 
@@ -67,36 +67,36 @@ class LiveEvidence:
 
     Attributes:
         evidence: EVIDENCE batches.
-        claims: CLAIM batches: who calls what a victim's.
+        claims: CLAIM batches: identifiers, and who calls them a victim's.
     """
 
     evidence: list[pa.RecordBatch] = field(default_factory=list)
     claims: list[pa.RecordBatch] = field(default_factory=list)
 
     def clear(self) -> None:
-        """Drops what is there, before the next snapshot."""
+        """Drops the evidence, before the next snapshot."""
         self.evidence.clear()
         self.claims.clear()
 
 
 @dataclass(frozen=True, kw_only=True)
 class JointPlan(RunPlan):
-    """Everything that one joint run needs to know.
+    """The inputs of a joint run.
 
     Attributes:
         own: the finished run.
-        me: the organisation whose run it is.
-        offers: those in force.
-        offer_files: their entries among the inputs in the manifest.
-        private: identifiers of our own victims, and contested ones, which no offer may name.
-        most_people: how many people of a sender, or of a contributor to a feed, bear a tie, at
-            most, by the names of `AcceptedOffer.claims`.
-        others: organisations whose records are in the run, too.
-        victims_named: how many identifiers of our own victims the offers name.
+        me: the organisation of the run.
+        offers: the offers in force.
+        offer_files: their entries among the manifest's inputs.
+        private: our own victims' identifiers, and contested ones; no offer may name them.
+        most_people: by name of `AcceptedOffer.claims`, the most people of a sender, or of a
+            contributor to a feed, that count for a link.
+        others: other organisations whose records are in the run.
+        victims_named: number of our own victims' identifiers that the offers name.
         run: settings of the joint run.
-        record: records that the offers were accepted for the time in which the run appears, and
-            takes that back if it does not.
-        live: the own evidence where the run is a snapshot: its records are in no table.
+        record: context in which the run is published; records that the offers were accepted, and
+            removes the record on failure.
+        live: the own evidence if the run is a snapshot, whose tables have no records.
     """
 
     own: Run
@@ -115,14 +115,14 @@ class JointPlan(RunPlan):
 def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     """Adds the whole joint run to a pipeline.
 
-    The comment behind a step names its elements: Arrow RecordBatches with the schema of that name
+    The comment after a step names its elements: Arrow RecordBatches with the schema of that name
     (`schemas`), unless it says otherwise.
     """
     own = pipeline | "Own run" >> beam.Create([plan.own], reshuffle=False)  # one Run
     start = pipeline | "Start" >> beam.Create([plan.run], reshuffle=False)  # one RunSettings
 
-    # The records are those of the own run; the evidence is that of the run and of the offers.
-    # Those of a snapshot are in no table.
+    # The records come from the own run, the evidence from the run and the offers. A snapshot has no
+    # tables of records.
     live, key = plan.live, plan.private_key
     records = {
         table.name: own
@@ -154,7 +154,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     # Write the tables, then the report and the manifest.
     outputs = graph.tables(start) | {tables.COMPONENTS.name: clustered.components} | records
     if live is None:
-        # No evidence names them again.
+        # The evidence does not name them again.
         where = pc.field("status") == str(Status.VICTIM_SIDE)
         read = beam.FlatMap(table_batches, ENTITIES, ENTITIES.schema.names, where)
         withheld = own | "Withheld" >> read
@@ -189,7 +189,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
 def own_evidence(
     run: Run, live: LiveEvidence | None = None, key: PrivateKey | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Yields the EVIDENCE batches of a finished run, or of the snapshot that it is.
+    """Yields the EVIDENCE batches of a finished run; for a snapshot, those of `live`.
 
     `key` opens the narratives of a run.
     """
@@ -208,17 +208,17 @@ def own_evidence(
         pa.concat_tables(records),
         read_table(run, ENTITIES, ["entity_id", "region", "line_type"]),
     )
-    # Mailboxes that one reporter alone named get their ids back: the other side's reporters may
-    # name them, too.
+    # Mailboxes with only one reporter get their ids back: reporters of the other side may name
+    # them, too.
     mailboxes = lone_mailboxes(run)
     shown = evidence["entity_id"].to_pylist()
     ids = pa.array([mailboxes.get(entity_id, entity_id) for entity_id in shown], TEXT)
-    # Epochs are split anew: what the other side saw can fill a gap.
+    # Epochs are split again, since the other side's evidence can fill a gap.
     yield from batches_of(by_record(with_column(evidence, "entity_id", without_epochs(ids))))
 
 
 def _wordless(run: Run, complaints: pa.Table, key: PrivateKey | None) -> pa.Array | None:
-    """Returns whether each complaint has few words; None where its run left no narratives."""
+    """Returns a mask of complaints with few words; None if the run kept no narratives."""
     if not has_private(run, NARRATIVES):
         return None
     narratives = pa.Table.from_batches(narratives_of_run(run, key), NARRATIVES.schema)
@@ -233,10 +233,10 @@ def _wordless(run: Run, complaints: pa.Table, key: PrivateKey | None) -> pa.Arra
 def offered_evidence(
     offer: AcceptedOffer, private: frozenset[str], most_people: Mapping[str, int]
 ) -> Iterator[pa.RecordBatch]:
-    """Yields the EVIDENCE batches of an offer, without what is our own victims'.
+    """Yields the EVIDENCE batches of an offer, without our own victims' identifiers.
 
-    A call spares a private line the `MIN_REPORTERS` who must else tie it. So a sender of whom fewer
-    people bear a tie (`most_people`) says nothing of calls.
+    A private line otherwise needs `MIN_REPORTERS` to be linked; a call replaces them. So calls do
+    not count from a sender for whom fewer people count (`most_people`).
     """
     if most_people.get(offer.offer.sender, MIN_REPORTERS) < MIN_REPORTERS:
         offer = replace(offer, offer=structs.replace(offer.offer, called=UNSET))
@@ -253,7 +253,7 @@ def narratives_of_run(run: Run, key: PrivateKey | None) -> Iterator[pa.RecordBat
 
 
 def record_counts(manifest: Manifest) -> Iterator[CounterValue]:
-    """Yields the counts of a finished run that are of the records it read."""
+    """Yields the counts of a finished run that concern its records."""
     for kind, counts in manifest["counts"].items():
         for name, count in counts.items():  # type: ignore[attr-defined]
             yield (kind, name), count
@@ -267,7 +267,7 @@ def record_counts(manifest: Manifest) -> Iterator[CounterValue]:
 
 
 def input_digests(manifest: Manifest) -> list[Row]:
-    """Returns the inputs of the finished run, as `PublishRun` takes them."""
+    """Returns the inputs of the finished run, for `PublishRun`."""
     return [
         {"label": file["name"], "dialect": file.get("dialect", "")}
         | {name: file[name] for name in ("kind", "format", "bytes", "sha256")}
@@ -280,7 +280,7 @@ def write_joint_report(
 ) -> None:
     """Writes the tables of contributions and the report of a run whose tables are in `folder`.
 
-    That of a snapshot is without pages.
+    A snapshot's report has no pages.
     """
     members = read_table(folder, MEMBERS)
     links = read_table(folder, tables.LINKS, ["entity_a", "entity_b"], pc.field("accepted"))

@@ -22,10 +22,10 @@ from pipelines.options import (
 )
 
 MOST_PARTITIONS = 65_536
-"""The most that transforms/engine/shuffle.py takes, which loads Beam; a test compares the two."""
+"""The limit of transforms/engine/shuffle.py, which loads Beam; a test compares the two."""
 
 PARTITIONS_FLAG = "--partitions"
-"""The option that the steps themselves read, as one of Beam."""
+"""The option that the steps read as a Beam option."""
 
 
 add_arguments = all_of(
@@ -88,10 +88,10 @@ add_arguments = all_of(
 
 
 def batch_options(arguments: Namespace) -> Namespace:
-    """Checks parsed flags; in those returned `beam` has PARTITIONS_FLAG, too.
+    """Checks parsed flags, and adds PARTITIONS_FLAG to `beam` in the returned flags.
 
     Args:
-        arguments: as `parse_with_beam` returns them.
+        arguments: the result of `parse_with_beam`.
 
     Raises:
         UsageError: without --complaints and --calls, or without --output.

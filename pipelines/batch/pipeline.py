@@ -53,7 +53,7 @@ from transforms.write import JobPool, hold_back_written, withheld_by_run
 
 @dataclass(frozen=True, kw_only=True)
 class BatchPlan(RunPlan):
-    """Everything that one batch run needs to know, with its files recognized."""
+    """The inputs of a batch run, with its files recognized."""
 
     files: tuple[InputFile, ...]
     reading: ReadOptions
@@ -70,13 +70,13 @@ class BatchPlan(RunPlan):
 def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     """Adds the whole batch run to a pipeline.
 
-    The comment behind a step names its elements: Arrow RecordBatches with the schema of that name
+    The comment after a step names its elements: Arrow RecordBatches with the schema of that name
     (`schemas`), unless it says otherwise.
     """
     start = pipeline | "Start" >> beam.Create([plan.run], reshuffle=False)  # one RunSettings
 
-    # Read, validate and deduplicate the records, and read each once: what it shows, and whose
-    # numbers it says.
+    # Read, validate and deduplicate the records, then extract once from each: its evidence and its
+    # stated numbers.
     read = pipeline | "Read" >> ReadRecords(plan.files, plan.reading)  # *_LOOSE, REJECT, digests
     valid = validate(
         read, as_of=plan.as_of, clock=plan.run.clock, erasures=plan.erasures
@@ -84,7 +84,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     records = extract(valid.accepted, plan.rules, start)  # *_READ, EVIDENCE, STATED_NUMBER
     assigned = assign_roles(records.evidence, records.stated, start)  # EVIDENCE, CLAIM
 
-    # Cluster it, as analysts decided and as the previous run numbered the clusters.
+    # Cluster the evidence, with the analysts' decisions and the previous run's cluster ids.
     clock = start | "Clock" >> beam.Map(attrgetter("clock"))  # one datetime
     in_force = clock | "Decisions" >> ResolveDecisions(
         plan.decisions, plan.as_of
@@ -96,10 +96,10 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     clustered = graph.clustered
     of_clusters = graph.tables(start, records.read[COMPLAINTS])  # tables by name
 
-    # Withhold victims' identifiers from what is written.
+    # Withhold victims' identifiers from the tables.
     stated_numbers = AsSingleton(
         records.stated | "Numbers stated" >> VictimNumbers(start)
-    )  # Beam's fuser for Flink fails where these are flattened with what is withheld
+    )  # Beam's fuser for Flink fails if these are flattened with the withheld ones
     victim_numbers = AsSingleton(
         clustered.withheld
         | "Victims' numbers" >> VictimNumbers(start)
@@ -115,7 +115,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     mentions = clustered.classified | "Mentions" >> beam.Map(
         redact_mentions, victim_numbers
     )  # MENTION
-    # What a rejected row states is masked in rejects, and says nothing of any other record.
+    # Numbers that a rejected row states are masked in rejects, and do not affect other records.
     stated_in_rejects = valid.rejects | "Stated in rejects" >> beam.Map(
         stated_victim_numbers_in_rejects
     )  # STATED_NUMBER
@@ -124,8 +124,8 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         mask_all_in_rejects, victim_numbers, reject_numbers
     )  # REJECT
 
-    # Write the tables, then the report and the manifest. What is known of simulated worlds alone is
-    # stated where all records are of one.
+    # Write the tables, then the report and the manifest. Facts that hold only for simulated worlds
+    # are stated if all records come from one.
     simulated = start | "Simulated" >> beam.Map(
         lambda _, digests, simulated: all(file["sha256"] in simulated for file in digests),
         AsIter(read["digests"]),
@@ -162,9 +162,9 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
 def apart_from_narratives(
     complaints: beam.PCollection, *, keep: bool
 ) -> dict[str, beam.PCollection]:
-    """Returns complaints, and their narratives apart, by the names of their tables.
+    """Returns complaints and, separately, their narratives, by the names of their tables.
 
-    With `keep` narratives stay in complaints/.
+    With `keep`, narratives stay in complaints/.
     """
     if keep:
         return {tables.COMPLAINTS.name: complaints}
@@ -175,7 +175,7 @@ def apart_from_narratives(
 
 
 def without_narratives(complaints: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns COMPLAINT rows without the words of people: claims as `canonical_brands`."""
+    """Returns COMPLAINT rows without people's words; claims become `canonical_brands`."""
     claims = canonical_brands(complaints["claimed_brand"])
     complaints = with_column(complaints, "claimed_brand", claims)
     return with_column(complaints, "narrative", pa.nulls(complaints.num_rows, pa.string()))
@@ -191,14 +191,14 @@ def narratives_of(complaints: pa.RecordBatch) -> pa.RecordBatch:
 def mask_all_in_rejects(
     rejects: pa.RecordBatch, victims: np.ndarray, stated: np.ndarray
 ) -> pa.RecordBatch:
-    """Masks the numbers of `victims`, and those that rejects themselves have `stated`."""
+    """Masks the numbers of `victims`, and the numbers that rejects themselves `stated`."""
     if not rejects.num_rows:
         return rejects
     return mask_rejects(rejects, union_of_numbers(victims, stated))
 
 
 def union_of_numbers(numbers: np.ndarray, more: np.ndarray) -> np.ndarray:
-    """Returns the numbers of both, as `VictimNumbers` gives them."""
+    """Returns the numbers of both, in the form of `VictimNumbers`."""
     return sorted_unique(np.concatenate([numbers, more]))
 
 
@@ -212,13 +212,13 @@ def write_report(
 ) -> None:
     """Writes the report of a run whose tables are in `folder`, before it is published.
 
-    It says what changed since `previous`, and keeps the positions of that run's nodes. A file that
-    names a value that the run withheld is held back; `register` has the key of its own register.
+    The report shows changes since `previous`, and keeps the positions of its nodes. A file with a
+    value that the run withheld is held back; `register` has the key of the run's register.
     """
     earlier = None if previous.folder is None else Run.open(previous.folder)
     write_workbench(Run(folder, manifest), pool, previous=earlier, before=previous.nodes)
     root = private.staging or folder
     own = None if register is None else own_register(register, root, manifest)
-    with gc_paused():  # a search for cycles would look through all that Beam holds
+    with gc_paused():  # garbage collection would search all objects of Beam
         values = withheld_by_run(folder, manifest, own, private=private)
         hold_back_written(folder, pool.written, values, private, STATIC_FILES, texts_of_data)

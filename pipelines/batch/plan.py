@@ -1,6 +1,6 @@
 """Makes the plan of a batch run: recognizes files, reads lists, keys and the previous run's index.
 
-All of it happens before anything is written, so that wrong usage writes nothing.
+All this happens before anything is written, so that wrong usage writes nothing.
 """
 
 from __future__ import annotations
@@ -59,34 +59,34 @@ from transforms.values import SourceRules
 from transforms.write import is_local, staging_folder
 
 DEPENDED_ON = ("ringtrace", "apache-beam", "networkx", "phonenumbers", "pyarrow", "tldextract")
-"""Packages whose version can change what a run finds."""
+"""Packages whose version can change the results of a run."""
 
 
 PREVIOUS = "--previous "
-"""Before the folder of a previous run in what is said of it."""
+"""Text before the folder of a previous run in messages."""
 
 BYTES_A_PARTITION = 32 << 20
-"""Bytes of an input that a partition of it may hold: what a worker makes of them is some ten times
-that (docs/scale.md). Many more partitions than that cost, as each batch is cut into all of them."""
+"""Bytes of input in a partition. A worker needs some ten times as much memory (docs/scale.md).
+Many more partitions would cost time, as each batch is split into all of them."""
 
 TINY = 512 << 10
-"""Bytes of an input that is one partition: some thousand complaints, which no fork pays for."""
+"""Largest input in a single partition, in bytes: some thousand complaints; forks would not pay."""
 
 LEAST_PARTITIONS, SMALL_PARTITION = 5, 10 << 20
-"""Partitions of a larger one, and the bytes from which on it has more, up to `PARTITIONS`.
+"""Fewest partitions of a larger input, and bytes for each further one, up to `PARTITIONS`.
 
-Each costs 0.2 s of CPU, for compiling patterns and calls of Arrow. A local run times a step's first
-partition, and shares the others among its processes: of an odd number two have as many each."""
+Each costs 0.2 s of CPU, for compiling patterns and calls of Arrow. The number is odd: a local run
+times a step's first partition, then two processes share the others equally."""
 
 LARGEST_LIST = 1 << 20
-"""Bytes that a list of a simulated world's files may have."""
+"""Largest list of a simulated world's files, in bytes."""
 
 COMPRESSION_RATIO = 8
-"""Bytes that one byte of a compressed file becomes when it is read: the most that was seen."""
+"""Bytes that a byte of a compressed file becomes when read: the largest measured ratio."""
 
 
 def read_options(options: Namespace) -> ReadOptions:
-    """Returns what the options say of the format of records.
+    """Returns the options on the format of records.
 
     Raises:
         UsageError: for a key or a map that cannot be used.
@@ -104,7 +104,7 @@ def read_options(options: Namespace) -> ReadOptions:
 
 
 def recorded_options(options: Namespace, rules: SourceRules, reading: ReadOptions) -> Json:
-    """Returns what every manifest says of the options of a run."""
+    """Returns the options of a run that every manifest records."""
     return {
         "calls_direction": options.calls_direction,
         "known_legitimate": [Path(path).name for path in options.known_legitimate],
@@ -120,8 +120,8 @@ def make_plan(options: Namespace, token: str) -> BatchPlan:
     """Checks every input and returns the plan.
 
     Args:
-        options: of the run.
-        token: names the folder that the run is written to before it is published.
+        options: options of the run.
+        token: name of the folder where the run is until it is published.
 
     Raises:
         UsageError: for a file that is missing or cannot be used.
@@ -183,9 +183,9 @@ def make_plan(options: Namespace, token: str) -> BatchPlan:
 
 
 def simulated_digests(files: Sequence[InputFile]) -> frozenset[str]:
-    """Returns the digests of the simulated worlds beside whose lists the files lie.
+    """Returns the digests of simulated record files, from the simulator's lists near the inputs.
 
-    The simulator writes the list; nothing else says of records that they are not real.
+    Nothing but these lists says that records are not real.
     """
     folders = {Path(file.path).parent for file in files if is_local(file.path)}
     digests: set[str] = set()
@@ -197,7 +197,7 @@ def simulated_digests(files: Sequence[InputFile]) -> frozenset[str]:
 
 
 def with_register(plan: BatchPlan, options: Namespace) -> BatchPlan:
-    """Adds the victim register to a plan; apart, as it makes the key, which wrong usage must not.
+    """Adds the victim register to a plan; called last, as wrong usage must not make the key.
 
     Raises:
         UsageError: for a key or a register of the previous run that cannot be used.
@@ -214,9 +214,9 @@ def with_register(plan: BatchPlan, options: Namespace) -> BatchPlan:
 
 
 def flags_for_size(files: Sequence[InputFile], flags: Sequence[str]) -> list[str]:
-    """Returns Beam's flag of how many pieces a step is cut into by the size of the files.
+    """Returns Beam's flag for the number of partitions, by the size of the files.
 
-    No result depends on it; none where it is `flags`.
+    Results do not depend on it. Returns nothing if `flags` have it.
     """
     plain = sum(
         file.size * (1 if file.compression == "none" else COMPRESSION_RATIO) for file in files
@@ -231,10 +231,10 @@ def flags_for_size(files: Sequence[InputFile], flags: Sequence[str]) -> list[str
 
 
 def _recorded_recognizer(*, asked: bool) -> dict[str, str]:
-    """Returns what a manifest says of --mask-names: the recognizer with its version.
+    """Returns the manifest's entry for --mask-names: the recognizer and its version.
 
     Raises:
-        UsageError: where it is not installed.
+        UsageError: if it is not installed.
     """
     if not asked:
         return {}
@@ -259,11 +259,11 @@ def find_previous(previous: str | Run | None) -> PreviousRun:
     """Reads the manifest of a previous run.
 
     Args:
-        previous: its folder, or the run itself where it was opened to be built on.
+        previous: its folder, or the run itself if it is already open for building on.
 
     Raises:
-        UsageError: if the folder is no finished run, or of another version of the contract, a file
-            of it is not what it wrote, or a key that is not known signed it.
+        UsageError: if the folder is no finished run, has another version of the contract, has a
+            changed file, or was signed by an unknown key.
     """
     if previous is None:
         return FOLLOWS_NONE
@@ -297,7 +297,7 @@ def find_previous(previous: str | Run | None) -> PreviousRun:
         raise UsageError(f"--previous {error}") from None
     of_components = [name for name in names if name.startswith(f"{COMPONENTS.name}/")]
     components = tuple((files[name], digests[name]) for name in of_components)
-    # Without the positions of nodes figures are laid out anew, which is no reason to fail.
+    # Without the positions of nodes, figures get a new layout; that is no reason to fail.
     nodes = files.get(NODES_FILE)
     drawn = nodes if nodes is not None and FileSystems.exists(nodes) else None
     if drawn is not None:

@@ -1,7 +1,7 @@
 """Simulated worlds: two companies' complaints and calls about rings whose truth is known.
 
-In comes a `World` (seed, size, noise); `simulate` writes complaints and calls in the input
-contract, and the truth that `ringtrace evaluate` scores a run against.
+From a `World` (seed, size, noise), `simulate` writes complaints and calls in the input contract,
+and the truth that `ringtrace evaluate` compares a run with.
 """
 
 from pipelines.simulate.generate import HIDE, NAME, WELD, simulate

@@ -1,7 +1,7 @@
-"""Reports of a simulated world: complaints, the calls behind them, and what misleads in both.
+"""Reports of a simulated world: complaints, their calls, and misleading content in both.
 
-A complaint names identifiers of one ring, sometimes of two, in its fields, its narrative or both;
-besides them it has brands' real lines, the victim's own identifiers and forged caller ids.
+A complaint names identifiers of one ring, sometimes two, in its fields, its narrative or both. It
+also has brands' real lines, the victim's own identifiers and forged caller ids.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PATHS = ("", "/", "/refund", "/support/form?case=", "/login.html")
 _ARTICLES = ("", "", "/", "/news/phone-scams", "/search?q=refund+scam", "/orders")
 
 _NUMBER_KEYS = ("bcda", "phone", "num", "tfn")
-"""Parameters in which pop-ups carry the number that they show."""
+"""URL parameters of pop-ups with the number that they show."""
 
 _ROLE_RATES = {
     Role.CALLBACK: 0.75,
@@ -41,13 +41,13 @@ _ROLE_RATES = {
 _MOST_NAMED = 4
 
 _QUOTED_RATE = 0.3
-"""The share of numbers and sites in narratives that stand in the scammer's own words."""
+"""The share of numbers and sites in narratives that are in the scammer's own words."""
 
 _CARRIED_RATE = 0.2
-"""The share of links to rented pages that carry the number to call."""
+"""The share of links to rented pages that contain the number to call."""
 
 _REPLY_RATES = {True: 0.6, False: 0.3}
-"""The share of senders that the victim was told to answer: at domains of their own, at others."""
+"""The share of senders that the victim was told to answer, by whether the domain is the ring's."""
 
 _CALLER_ID_RATE = 0.45
 
@@ -85,7 +85,7 @@ class Scene:
     people: Bystanders
 
     def happens(self, rate: float) -> bool:
-        """Draws whether something of a rate of `RATES` happens now."""
+        """Draws whether an event with a rate of `RATES` happens now."""
         return self.rng.random() < chance(self.world, rate)
 
     def rings_on(self, day: float) -> list[Ring]:
@@ -105,8 +105,8 @@ class Scene:
 def bystanders(rng: Random, plan: RingPlan) -> Bystanders:
     """Draws innocent lines that malice names, telemarketers' caller ids, and unlisted lines.
 
-    The last are a courier's and a local bank's: published, but on no known-legitimate list, and
-    named as the number to call by victims of every ring.
+    Unlisted lines are a courier's and a local bank's. They are published, but on no
+    known-legitimate list, and victims of every ring name them as the number to call.
     """
     lines = [plan.stranger(rng, rng.choice([*COUNTRIES])) for _ in range(63)]
     return Bystanders(tuple(lines[:20]), tuple(lines[20:60]), tuple(lines[60:]))
@@ -116,8 +116,8 @@ def bystanders(rng: Random, plan: RingPlan) -> Bystanders:
 class Draft:
     """A complaint before it is written.
 
-    `named` are the ids that it states in hard roles; `mistyped` the ids that wrong digits make of
-    those it means, each with the right one; `planted` the victim's own, each with what it is.
+    `named` has the ids that it states in hard roles; `mistyped`, by an id with a wrong digit, the
+    right id; `planted`, by an id of the victim, its meaning.
     """
 
     scene: Scene
@@ -139,11 +139,11 @@ class Draft:
         self.rng, self.phrases = self.scene.rng, narratives.PHRASES[self.victim.language]
 
     def say(self, kind: str, **words: str) -> None:
-        """Adds a sentence of a kind, with these words in it."""
+        """Adds a sentence of a kind, with the given words."""
         self.sentences.append(self.rng.choice(self.phrases[kind]).format(**words))
 
     def begin(self, script: int) -> None:
-        """Opens with the caller and, mostly, the script that they read out."""
+        """Starts with the caller and, mostly, the script that they read out."""
         self.say("opening", brand=str(self.brand))
         if self.rng.random() < 0.6:
             money = f"{draw_price(self.rng)} {self._currency}"
@@ -167,11 +167,10 @@ class Draft:
     ) -> None:
         """Adds an identifier of a ring: to its field, to the narrative, or to both.
 
-        A number or a remote-access id that stands in the narrative alone has no certain role, so it
-        is not counted as named, unless the scammer's own words give it; a web site or a mailbox at
-        a freemail host is. An address at a domain of the ring's own is named where the victim was
-        to answer there: as a mere sender's it could be forged. `typo` is the chance of one wrong
-        digit, and `shown` the number that a page shows.
+        A number or a remote-access id only in the narrative has no certain role. It counts as named
+        only if it is in the scammer's own words. A web site or a freemail mailbox always counts. A
+        mailbox at the ring's domain counts only if the victim was to answer it, since a mere sender
+        could be forged. `typo` is the chance of a wrong digit, `shown` the number on a page.
         """
         rng, role, where = self.rng, identifier.role, self.rng.random()
         field_too, text_too = where < 0.88, where > 0.6
@@ -202,7 +201,7 @@ class Draft:
             self.named.append(identifier.entity_id)
 
     def _callback(self, identifier: Identifier, typo: float, *, in_field: bool) -> tuple[bool, str]:
-        """Adds a number, if it is to be there; returns if it is right, and how it is written."""
+        """Adds a number, if `in_field`; returns whether it is right, and its written form."""
         mistyped = self.rng.random() < typo
         number = identifiers.mistype(self.rng, identifier.value) if mistyped else identifier.value
         written = self.write_number(number)
@@ -213,9 +212,9 @@ class Draft:
         return not mistyped, written
 
     def _sender(self, identifier: Identifier, *, in_field: bool) -> tuple[bool, str, str]:
-        """Adds a mailbox to emails, if it is to be there.
+        """Adds a mailbox to emails, if `in_field`.
 
-        Returns whether that or the narrative names it, the sentences for it, and how it is written.
+        Returns whether it counts as named, the kind of its sentence, and its written form.
         """
         address = identifier.value
         written = address.replace("@", "[at]") if self.rng.random() < 0.05 else address
@@ -269,7 +268,7 @@ class Draft:
                 self.add_email(f"no-reply@{domain}", rng.choice(("sender", "mentioned")))
         sites = self.phrases["sites"]
         if happens(RATES.cited_site):
-            # The victim looked at it of their own accord: it stands anywhere behind the opening.
+            # The victim visited it without being told: its sentence is anywhere after the first.
             written = write_url(rng, rng.choice(sites), _ARTICLES)
             self.say("cited", x=written)
             sentence = self.sentences.pop()
@@ -307,7 +306,7 @@ class Draft:
         self.planted[entity_id] = f"victim's own {name}"
 
     def _page(self, identifier: Identifier, shown: Identifier | None) -> str:
-        """Returns an address of a page; a hosted one has the number `shown` on it now and then."""
+        """Returns an address of a page; a hosted page sometimes has the number `shown` in it."""
         written = write_url(self.rng, self.rng.choice((identifier.value, *identifier.others)))
         may_carry = identifier.detail == "hosted" and "?" not in written
         if shown is None or not may_carry or self.rng.random() >= _CARRIED_RATE:
@@ -361,7 +360,7 @@ class Draft:
 
 
 def scam_complaint(scene: Scene, ring: Ring, victim: Victim, org: str, day: float) -> Draft:
-    """Returns a complaint about `ring` on `day`, with whatever misleads in it."""
+    """Returns a complaint about `ring` on `day`, with misleading content."""
     rng = scene.rng
     draft = Draft(scene, victim, org.title() if rng.random() < 0.75 else rng.choice(ring.brands))
     draft.begin(rng.choice(ring.scripts))
@@ -393,7 +392,7 @@ def nuisance_complaint(scene: Scene, victim: Victim) -> Draft:
 def calls_about(draft: Draft, ring: Ring | None, day: float) -> Iterator[tuple[Json, str, bool]]:
     """Yields the calls behind a report.
 
-    Each comes with the id that it names in a hard role, if any, and whether its complaint is known.
+    Each call comes with its id in a hard role, if any, and whether its complaint is known.
     """
     scene, rng, victim = draft.scene, draft.rng, draft.victim
     mean = scene.world.calls_per_complaint
@@ -412,7 +411,7 @@ def calls_about(draft: Draft, ring: Ring | None, day: float) -> Iterator[tuple[J
         else:
             named = [entity_id for entity_id in draft.named if entity_id.startswith("phone:")]
             alive = None if named else ring.pick(rng, Role.CALLBACK, day)
-            # The complaint names the number that was called; else it is one that is alive.
+            # The called number is in the complaint; else it is a number alive on that day.
             for called in [*named[:1], *([alive.entity_id] if alive else [])]:
                 yield _ends(draft, "outbound", called.removeprefix("phone:")), called, linked
 
@@ -433,7 +432,7 @@ def finish_call(
 def write_url(rng: Random, address: str, paths: tuple[str, ...] = _PATHS) -> str:
     """Returns an address as victims paste it: whole, bare, or defanged.
 
-    One that is a host alone is given one of `paths`.
+    An address that is only a host gets one of `paths`.
     """
     style = rng.random()
     host, slash, rest = address.partition("/")
@@ -478,7 +477,7 @@ def _ends(draft: Draft, direction: str, suspect: str) -> Json:
 def _signalling(rng: Random, victim: Victim, ring: Ring) -> Json:
     """Returns the network fields of an inbound call; SHAKEN exists in the US and Canada only."""
     shaken = victim.country in ("US", "CA")
-    # Robocallers get A about as often as others: attestation is no proof.
+    # Robocallers get attestation A about as often as others, so it proves nothing.
     level = rng.choices(("A", "B", "C", None), (25,) * 4)[0] if shaken else None
     trunk = rng.choice(ring.trunks)
     return {

@@ -1,4 +1,4 @@
-"""Writes a simulated world day by day, with the rings in memory and never the records."""
+"""Writes a simulated world day by day; the rings are in memory, the records are not."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from schemas.manifest import SIMULATED_NAME
 VICTIMS, NEAR_MISSES, ATTACKERS = "victims.csv", "near_misses.csv", "attackers.csv"
 
 NAME, HIDE, WELD = "name", "hide", "weld"
-"""Aims of an attacker: an identifier named as a ring's, or gone, or in one ring with another."""
+"""Aims of an attacker: an identifier is named as a ring's, is gone, or is joined with another."""
 
 Aim = tuple[str, str, str, str]
 """A row of attackers.csv."""
@@ -44,7 +44,7 @@ Aim = tuple[str, str, str, str]
 
 @dataclass
 class _Writer:
-    """The open files of one world, and how many records each has."""
+    """The open files of a world, with the number of records in each."""
 
     files: dict[tuple[str, str], BinaryIO]
     victims: Any
@@ -52,7 +52,7 @@ class _Writer:
     count: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
 
     def next_id(self, kind: str, org: str) -> str:
-        """Returns an id unique within `org`; other organisations use the same ones."""
+        """Returns an id unique within `org`; other organisations use the same ids."""
         self.count[kind, org] += 1
         return f"{kind[:2].upper()}{self.count[kind, org]:09}"
 
@@ -74,15 +74,17 @@ class _Report:
 def simulate(world: World, folder: Path) -> None:
     """Writes `world` below `folder` in the input contract.
 
-    complaints/ORG.jsonl and calls/ORG.jsonl; truth.csv (`entity_id,operation`, see `Ties`);
-    as `entity_id,reason`, legitimate.csv (real lines, sites and senders that occur), victims.csv
-    (what is the victims' own) and innocents.csv (businesses that only malice names, unlisted lines,
-    and platforms under which rings rent names): no cluster may hold any of them; near_misses.csv
-    (`entity_id,near_miss_of`): numbers that a wrong digit makes of a ring's, which are whoever's
-    they are; hubs.csv (`entity_id,holders`), what serves several rings; and attackers.csv
-    (`entity_id,attacker,aim,other`), where there are liars: what they aim at, and weld it with.
-    simulated.sha256 has the digests of the records, by which a run knows that they are simulated.
-    Equal worlds give equal bytes. Raises OSError where `folder` cannot be written.
+    - complaints/ORG.jsonl and calls/ORG.jsonl: the records.
+    - truth.csv (`entity_id,operation`): see `Ties`.
+    - legitimate.csv, victims.csv and innocents.csv (`entity_id,reason`): identifiers that no
+      cluster may have. They are real lines, sites and senders; the victims' own identifiers; and
+      businesses that only malice names, unlisted lines, and platforms where rings rent names.
+    - near_misses.csv (`entity_id,near_miss_of`): a ring's numbers with a wrong digit.
+    - hubs.csv (`entity_id,holders`): identifiers that serve several rings.
+    - attackers.csv (`entity_id,attacker,aim,other`), if there are liars: their aims.
+    - simulated.sha256: digests of the records, by which a run knows that they are simulated.
+
+    Equal worlds give equal bytes. Raises OSError if `folder` cannot be written.
     """
     rng = Random(world.seed)
     the_plan = plan_rings(rng, world, narratives.SCRIPTS)
@@ -132,13 +134,13 @@ def _digest_lines(folder: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Liars:
-    """Malicious reporters, who know every ring; nothing that they say is in the truth."""
+    """Malicious reporters, who know every ring. The truth has none of their claims."""
 
     scene: Scene
     writer: _Writer
 
     def write(self, most: int) -> Iterator[Aim]:
-        """Writes about `most` complaints; yields what they aim at."""
+        """Writes about `most` complaints; yields their aims."""
         attacks = (self._complainant, self._friends, self._pseudonyms, self._ring, self._welders)
         before = self._filed()
         for attack in cycle(attacks):
@@ -154,7 +156,7 @@ class _Liars:
         yield stranger.entity_id, "complainant", NAME, ""
 
     def _friends(self) -> Iterator[Aim]:
-        """Three people do the same, each once."""
+        """Three people each name a stranger's line beside a ring's identifiers, once."""
         stranger, ring = self._stranger(), self._any_ring()
         for _ in range(3):
             self._file(self._person(), [stranger, *self._some(ring)])
@@ -184,7 +186,7 @@ class _Liars:
         yield left[0].entity_id, "welders", WELD, right[0].entity_id
 
     def _file(self, victim: Victim, named: list[Identifier]) -> Json:
-        """Writes a complaint that names these; one that names nothing states the victim's own."""
+        """Writes a complaint that names identifiers; without any, it states the victim's own."""
         rng = self.scene.rng
         org = rng.choice(self.scene.world.organisations)
         draft = complaints.Draft(self.scene, victim, org.title())
@@ -223,7 +225,7 @@ class _Liars:
 
 
 def _legitimate() -> Iterator[tuple[str, str]]:
-    """Yields what occurs and is nobody's scam, each with the reason."""
+    """Yields legitimate identifiers that occur in records, each with the reason."""
     for who, number in {**BRAND_LINES, **BANK_LINES}.items():
         yield f"phone:{number}", f"line of {who}"
     for domain in SITES["hosts"]["brands"]:
@@ -235,7 +237,7 @@ def _legitimate() -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def _csv_rows(path: Path, *columns: str) -> Iterator[Any]:
-    """Yields the writer of a CSV file of these columns behind `entity_id`."""
+    """Yields the writer of a CSV file with `entity_id` and these columns."""
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(("entity_id", *columns))
@@ -263,7 +265,7 @@ def _write_days(scene: Scene, ties: Ties, writer: _Writer) -> None:
 
 
 def _copycat(scene: Scene, writer: _Writer, record: Json) -> Json:
-    """Returns the same complaint as somebody else sends it as their own, perhaps elsewhere."""
+    """Returns a copy of a complaint that another person sends as their own, perhaps elsewhere."""
     org = scene.rng.choice(scene.world.organisations)
     complaint_id = writer.next_id("complaints", org)
     mine = {"source_org": org, "complaint_id": complaint_id, "victim_id": _pseudonym(scene.rng)}
@@ -271,7 +273,7 @@ def _copycat(scene: Scene, writer: _Writer, record: Json) -> Json:
 
 
 def _reports(scene: Scene, day: int, due: list[_Report]) -> Iterator[_Report]:
-    """Yields reports of one day without end: first those who come back, then new victims."""
+    """Yields reports of a day without end: first by returning victims, then by new victims."""
     yield from due
     rng, plan, world = scene.rng, scene.plan, scene.world
     shares = dict(zip((ring.name for ring in plan.rings), plan.shares, strict=True))
@@ -311,7 +313,7 @@ def _write_report(scene: Scene, ties: Ties, writer: _Writer, day: int, report: _
     if ring is None:
         draft = complaints.nuisance_complaint(scene, victim)
     else:
-        # A ring stops within the day; its last victims still name what it held at the end.
+        # A ring stops within the day; its last victims still name its last identifiers.
         draft = complaints.scam_complaint(scene, ring, victim, org, min(moment, ring.end))
         draft.add_misleading()
     complaint_id = writer.next_id("complaints", org)
@@ -330,7 +332,7 @@ def _write_report(scene: Scene, ties: Ties, writer: _Writer, day: int, report: _
             ties.add([named])
     ties.add(tied)
     writer.victims.writerows(draft.planted.items())
-    # A wrong digit can make another number of a ring's, which is no stranger's then.
+    # A wrong digit can make another number of a ring, which is then no stranger's.
     owners = scene.plan.owners
     writer.near_misses.writerows(pair for pair in draft.mistyped.items() if pair[0] not in owners)
     return record

@@ -23,10 +23,10 @@ from transforms.phone import claim
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """One identifier: its canonical id, its role, and how a record states it.
+    """An identifier: its canonical id, its role, and its form in a record.
 
-    `value` is what a record holds (a number in E.164, a payee, an id); `detail` is the tool of a
-    remote-access id, the method of a payment, `hosted` for a page on a platform, else empty;
+    `value` is its text in a record (a number in E.164, a payee, an id). `detail` is the tool of a
+    remote-access id, the method of a payment, `hosted` for a page on a platform, else empty.
     `others` are further addresses of that page.
     """
 
@@ -61,7 +61,7 @@ def callback(number: str) -> Identifier:
 
 
 def lure_site(rng: Random) -> Identifier:
-    """Draws a web site that victims are sent to, half of them on platforms that many share."""
+    """Draws a web site that victims are sent to; half of them are on shared platforms."""
     if rng.random() < 0.5:
         site = _own_site(rng)
         return Identifier(f"domain:{site}", Role.LURE_SITE, site)
@@ -155,7 +155,7 @@ def digits(rng: Random, count: int) -> str:
 
 
 def is_valid(number: str) -> bool:
-    """Returns whether an E.164 number is in an assigned range of libphonenumber's metadata."""
+    """Tells whether an E.164 number is in an assigned range of libphonenumber's metadata."""
     _, line_type = claim(*_parts(number))
     return bool(line_type)
 
@@ -176,13 +176,13 @@ def draw_number(rng: Random, country: str, line: Line) -> str:
 
 
 def following(number: str, count: int) -> list[str]:
-    """Returns up to `count` valid consecutive numbers from `number` on: a leased block."""
+    """Returns up to `count` valid consecutive numbers, starting at `number`: a leased block."""
     block = (f"+{int(number[1:]) + step}" for step in range(count))
     return [line for line in block if is_valid(line)]
 
 
 def neighbour(rng: Random, number: str) -> str:
-    """Draws a number that differs in the last four digits: of the same area and exchange."""
+    """Draws a number of the same area and exchange, with other last four digits."""
     while True:
         near = number[:-4] + digits(rng, 4)
         if near != number and is_valid(near):
@@ -190,7 +190,7 @@ def neighbour(rng: Random, number: str) -> str:
 
 
 def mistype(rng: Random, number: str) -> str:
-    """Returns `number` with one of its last seven digits wrong; it may be valid, or not."""
+    """Returns `number` with a wrong digit among the last seven; the result may be invalid."""
     place = len(number) - rng.randint(1, 7)
     wrong = str((int(number[place]) + rng.randint(1, 9)) % 10)
     return number[:place] + wrong + number[place + 1 :]
@@ -204,9 +204,9 @@ def _formatted(number: str, layout: int) -> str:
 
 
 def write_number(rng: Random, number: str, country: str) -> str:
-    """Returns `number` as somebody in `country` writes it, national where it is of that country.
+    """Returns `number` as a person in `country` writes it: a domestic number in national form.
 
-    Punctuation varies; the digits always lead back to `number` with `country` as the region.
+    Punctuation varies. With `country` as the region, the digits always give `number` again.
     """
     code = COUNTRIES[country]["calling_code"]
     home = number.startswith(f"+{code}")
@@ -228,6 +228,6 @@ def write_number(rng: Random, number: str, country: str) -> str:
 
 
 def write_in_link(number: str) -> str:
-    """Returns `number` as links to pop-ups carry it."""
+    """Returns `number` in the form of links to pop-ups."""
     home = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", number)
     return "-".join(("1", *home.groups())) if home else number

@@ -1,4 +1,4 @@
-"""Sentences of victims, and what scammers say and read out: `data/LANGUAGE.toml` has them."""
+"""Draws sentences of victims and scammers' words and scripts, from `data/LANGUAGE.toml`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _SPANISH_IN_US, _FRENCH_IN_CA = 0.1, 0.25
 PHRASES: dict[str, dict[str, list[str]]] = {
     language: read_data(language, "pipelines.simulate") for language in ("en", "es", "de", "fr")
 }
-"""The sentences of each language by kind, and the `sites` that they cite."""
+"""The sentences of each language, by kind, and the `sites` that they cite."""
 
 SCRIPTS = len(PHRASES["en"]["scripts"])
-"""Call scripts there are; each in every language."""
+"""Number of call scripts; each is in every language."""
 
 
 def language(rng: Random, country: str) -> str:
@@ -29,7 +29,7 @@ def language(rng: Random, country: str) -> str:
 
 
 def quote(rng: Random, script: str, price: str) -> str:
-    """Returns the script as a victim remembers it: with a price, sometimes a few words lost."""
+    """Returns a script as a victim remembers it: with a price, sometimes without a few words."""
     words = script.format(price=price).split(" ")
     if rng.random() < 0.4:
         lost = rng.randrange(len(words))

@@ -1,4 +1,4 @@
-"""The plan of a simulated world: its size and noise, its rings and what they use, and the truth.
+"""The plan of a simulated world: its size and noise, its rings and identifiers, and the truth.
 
 The truth says which identifiers belong to one operation, as far as the evidence shows it.
 """
@@ -26,8 +26,8 @@ from schemas.enums import Role
 Profile = Literal["chained", "pooled"]
 """The ways in which a ring uses its identifiers.
 
-`chained`: each is alive for a while and hands over to the next, so that only neighbours in time
-are ever named together. `pooled`: a stable pool, few of it popular, all alive throughout.
+`chained`: each is alive for a while, then the next replaces it, so that only neighbours in time are
+named together. `pooled`: all are alive throughout, and few of them are popular.
 """
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -36,11 +36,11 @@ START = datetime(2025, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class World:
-    """One world; equal worlds give equal bytes.
+    """The settings of a world; equal worlds give equal bytes.
 
-    `noise` multiplies every rate of data/noise.toml; `calls_per_complaint` is a mean; `dominant` is
-    the share of all scam complaints that the largest ring has, 0 to let its rank decide; `liars` is
-    the complaints of malicious reporters beside all others, as a share of these.
+    `noise` multiplies every rate of data/noise.toml. `calls_per_complaint` is a mean. `dominant` is
+    the largest ring's share of all scam complaints; 0 lets its rank decide. `liars` is the number
+    of malicious complaints, as a share of all others.
     """
 
     seed: int = 1
@@ -56,16 +56,16 @@ class World:
 
 
 RATES = SimpleNamespace(**read_data("noise", "pipelines.simulate"))
-"""Rates of what misleads, by name."""
+"""Rates of misleading events, by name."""
 
 
 def country_weights() -> list[int]:
-    """Returns how often each of `COUNTRIES` is drawn."""
+    """Returns the weights by which `COUNTRIES` are drawn."""
     return [country["weight"] for country in COUNTRIES.values()]
 
 
 def chance(world: World, rate: float) -> float:
-    """Returns a rate of `RATES` as it applies in `world`, at most one half."""
+    """Returns a rate of `RATES`, adjusted to `world`, at most one half."""
     return min(rate * world.noise, 0.5)
 
 
@@ -90,13 +90,13 @@ _BRANDS = ("Amazon", "Microsoft", "PayPal", "Norton")
 _LIFE_SPREAD = 0.5
 
 _RETIREMENT = 30.0
-"""Days that a burnt number rests at least; US carriers age them 45 to 90 (47 CFR 52.15(f)),
+"""Fewest days before a burnt number is reused. US carriers wait 45 to 90 (47 CFR 52.15(f)),
 wholesalers less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place that one identifier fills at a time: the i-th from day `starts[i]` on."""
+    """A place for one identifier at a time: the i-th fills it from day `starts[i]` on."""
 
     starts: tuple[float, ...]
     identifiers: tuple[Identifier, ...]
@@ -132,7 +132,7 @@ class Ring:
 
 @dataclass(frozen=True)
 class RingPlan:
-    """All rings with their shares of the complaints, and what belongs to no single one."""
+    """All rings with their shares of the complaints, and identifiers of no single ring."""
 
     rings: tuple[Ring, ...]
     shares: tuple[float, ...]
@@ -149,7 +149,7 @@ class RingPlan:
 
 @dataclass
 class _Market:
-    """The market of rings: fresh identifiers, mules, numbers that others have burnt."""
+    """The market of rings: fresh identifiers, mules, and other rings' burnt numbers."""
 
     rng: Random
     world: World
@@ -159,7 +159,7 @@ class _Market:
     burnt: list[tuple[float, Identifier]] = field(default_factory=list)
 
     def supply(self, ring: str, role: Role, day: float, lease: Iterator[str]) -> Identifier:
-        """Draws an identifier for `ring` from `day` on, now and then a mule's or a recycled one."""
+        """Draws an identifier for `ring` from `day` on, sometimes a mule's or a recycled one."""
         used: list[Identifier] = []
         if role is Role.PAYEE and self.rng.random() < chance(self.world, RATES.mule):
             used = self.mules
@@ -186,14 +186,14 @@ class _Market:
 
 
 def _leased(rng: Random, countries: list[str]) -> Iterator[str]:
-    """Yields numbers as a ring leases them, without end: three in ten from consecutive blocks."""
+    """Yields a ring's leased numbers without end; three in ten are from consecutive blocks."""
     while True:
         first = identifiers.draw_number(rng, rng.choice(countries), "service")
         yield from identifiers.following(first, 12 if rng.random() < 0.035 else 1)
 
 
 def _lives(rng: Random, role: Role, start: float, end: float) -> list[float]:
-    """Draws the days on which a slot is refilled: lognormal lives around the role's median."""
+    """Draws the days on which a slot is refilled: lives are lognormal around the role's median."""
     days = [start]
     life = MEDIAN_LIFE[role]
     now = start - rng.random() * life
@@ -222,7 +222,7 @@ def _slots(
 ) -> dict[Role, tuple[Slot, ...]]:
     """Draws a ring's slots by role over the days of `span`.
 
-    A pooled ring has more of them, each filled once and for all.
+    A pooled ring has more slots, each filled once.
     """
     rng = market.rng
     chained = market.world.profile == "chained"
@@ -274,7 +274,7 @@ def plan_rings(rng: Random, world: World, scripts: int) -> RingPlan:
 def _ring(
     market: _Market, name: str, size: float, scripts: int, suppliers: tuple[list[str], ...]
 ) -> Ring:
-    """Draws one ring of `size` expected complaints; small ones do not last all days."""
+    """Draws a ring of `size` expected complaints; small rings do not last all days."""
     rng, world = market.rng, market.world
     pooled = world.profile == "pooled"
     length = world.days * (1.0 if pooled else min(1.0, 0.25 + log1p(size) / 8))
@@ -303,7 +303,7 @@ def _ring(
 
 
 def rings_served(plan: RingPlan) -> dict[str, int]:
-    """Counts the rings that each mule or recycled identifier serves, of two and more."""
+    """Counts the rings that a mule or recycled identifier serves, if two or more."""
     rings: dict[str, set[str]] = {}
     for ring in plan.rings:
         for slots in ring.slots.values():
@@ -318,9 +318,9 @@ def rings_served(plan: RingPlan) -> dict[str, int]:
 class Ties:
     """The ties of the records so far: a union-find forest over each ring's own identifiers.
 
-    Identifiers that serve two rings are in no ring's truth and tie nothing. One that nothing ties
-    to its ring but records that name another ring's too is left out: no evidence tells which of the
-    two it belongs to, and a record that names it alone ties it to neither.
+    Identifiers that serve two rings are in no ring's truth and tie nothing. An identifier is left
+    out if all records that tie it to its ring also name another ring's identifiers: the evidence
+    does not tell to which ring it belongs. A record that names only this identifier ties nothing.
     """
 
     plan: RingPlan
@@ -328,7 +328,7 @@ class Ties:
     sure: set[str] = field(default_factory=set)
 
     def add(self, entity_ids: Iterable[str]) -> None:
-        """Adds one record (with its calls), which names these in hard roles."""
+        """Adds a record (with its calls), by its identifiers in hard roles."""
         owners, shared = self.plan.owners, self.plan.shared
         owned = [
             entity_id for entity_id in entity_ids if entity_id in owners and entity_id not in shared
@@ -342,8 +342,8 @@ class Ties:
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yields `(entity_id, operation)`, sorted by id.
 
-        Of a ring whose records fall into parts that nothing ties, only the largest part is in the
-        truth: no evidence says whose the others are.
+        If a ring's records fall into untied parts, only the largest part is in the truth: the
+        evidence does not tell to whom the other parts belong.
         """
         roots: dict[str, str] = {entity_id: self.tied[entity_id] for entity_id in self.tied}
         judged = sorted(self.sure)

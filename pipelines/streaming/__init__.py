@@ -1,6 +1,6 @@
 """The stream: `ringtrace stream`.
 
-Records come in from a watched folder, Kafka or Pub/Sub; alerts, rejects and snapshots of the
-clusters go out. `pipeline` runs on every runner; `watch` and its modules run it on one machine,
+It reads records from a watched folder, Kafka or Pub/Sub, and writes alerts, rejects and snapshots
+of the clusters. `pipeline` runs on every runner. `watch` and its modules run it on one machine,
 with its state on disk.
 """

@@ -17,7 +17,7 @@ def run(arguments: Namespace) -> int:
     """Runs one stream until it is stopped; returns the exit status: 0 stopped or done, 1 failed.
 
     Raises:
-        UsageError: for what the user must correct, before anything is written.
+        UsageError: for a mistake of the user, before anything is written.
     """
     options = stream_options(arguments)
     if not options.local:
@@ -31,7 +31,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _run_on_engine(options: Namespace) -> int:
-    """Hands a stream from a queue to its runner, and follows it until it ends."""
+    """Submits a stream from a queue to its runner, and follows it until it ends."""
     from pipelines import run_folder, runner
     from pipelines.flink_options import stream_flags
     from pipelines.key_store import has_register_key

@@ -32,7 +32,7 @@ from schemas.enums import EntityKind
 MOST_RETENTION_DAYS = 36_500
 
 UP_TO_A_WEEK = WholeNumber(1, 604_800)
-"""The seconds of a week, at most."""
+"""A number of seconds, up to a week."""
 
 QUEUES = ("kafka", "pubsub")
 
@@ -104,7 +104,7 @@ ALERT_FLAGS = all_of(
         "also post each alert there as JSON, core identifiers alone; https, or localhost",
     ),
 )
-"""The flags that say what raises an alert, and who receives it."""
+"""The flags of alerts: their conditions and recipients."""
 
 
 QUEUE_FLAGS = all_of(
@@ -176,7 +176,7 @@ QUEUE_FLAGS = all_of(
         flag("--avro-schema", "FILE", "Avro schema (.avsc) of values"),
     ),
 )
-"""The flags of sources of records and recipients of alerts other than files."""
+"""The flags of sources of records, and of recipients of alerts, that are not files."""
 
 
 add_arguments = all_of(
@@ -245,11 +245,11 @@ add_arguments = all_of(
 
 
 def chosen_source(fields: Row, error: Callable[[str], NoReturn]) -> str:
-    """Returns the one source that the flags name: `watch`, `kafka` or `pubsub`.
+    """Returns the only source that the flags name: `watch`, `kafka` or `pubsub`.
 
     Args:
         fields: the values of all flags.
-        error: raises for its message.
+        error: raises an error with a message.
     """
     for name, (pattern, wanted) in _PATTERNS.items():
         value = fields[name]
@@ -282,7 +282,7 @@ def chosen_source(fields: Row, error: Callable[[str], NoReturn]) -> str:
 
 
 def _unused_option(fields: Row, source: str) -> str:
-    """Returns an option that was given and would do nothing, if there is one."""
+    """Returns an option that was given without effect, if there is one."""
     parser = ArgumentParser(add_help=False)
     QUEUE_FLAGS(parser)
     used = {queue for queue in QUEUES if source == queue or fields[f"{queue}_alerts"]}
@@ -296,14 +296,14 @@ def _unused_option(fields: Row, source: str) -> str:
 def stream_options(arguments: Namespace) -> Namespace:
     """Checks parsed flags.
 
-    `source` is added: watch, kafka or pubsub; and `local`, for a process on this machine, with its
-    state on disk.
+    Adds `source` (watch, kafka or pubsub), and `local` for a process on this machine with its state
+    on disk.
 
     Args:
-        arguments: as `parse_with_beam` returns them.
+        arguments: the result of `parse_with_beam`.
 
     Raises:
-        UsageError: without one source or --output, or for flags that do not go together.
+        UsageError: without a single source or --output, or for flags that exclude each other.
     """
     fields = dict(vars(arguments))
     usage_error, flags = fields.pop("usage_error"), fields.pop("beam")

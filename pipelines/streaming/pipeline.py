@@ -1,7 +1,6 @@
-"""The streaming pipeline: records as they arrive in, alerts and snapshots of the clusters out.
+"""The streaming pipeline: from arriving records to alerts and snapshots of the clusters.
 
-At every tick the evidence that is alive goes through the steps of the batch run, in a window of its
-own.
+At every tick, the evidence that is alive goes through the steps of a batch run, in its own window.
 """
 
 from __future__ import annotations
@@ -66,17 +65,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StreamPlan:
-    """Everything that a stream needs to know.
+    """The inputs of a stream.
 
     Attributes:
-        rules: of organisations whose rows have no pseudonym (`transforms.values.reporters`).
-        source: gives the PCollections complaints and calls (loose batches), rejects, and ticks.
-        keep: `KeepState`, or a replacement where the runner has no state of its own.
-        analyze: `AnalyzeTick`, or what runs it on one worker.
-        drop_repeated: drops the alerts of earlier ticks, where the sinks do not.
-        files: writes a file an alert, and passes the alerts on.
-        sinks: the other recipients of alerts, by name, which get them when the files are there.
-        erasures: records that are left out; on an engine those of its start.
+        rules: rules for organisations whose rows have no pseudonym (`transforms.values.reporters`).
+        source: step that returns the PCollections complaints and calls (loose batches), rejects,
+            and ticks.
+        keep: `KeepState`, or a replacement if the runner has no state.
+        analyze: `AnalyzeTick`, or a step that runs it on one worker.
+        drop_repeated: step that drops alerts of earlier ticks, if the sinks do not.
+        files: step that writes a file for each alert, and passes the alerts on.
+        sinks: other recipients of alerts, by name; they get alerts once the files are written.
+        erasures: erased records, which are left out; on an engine, as read at its start.
     """
 
     rules: SourceRules
@@ -92,14 +92,14 @@ class StreamPlan:
 def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     """Adds the whole stream to a pipeline.
 
-    The comment behind a step names its elements: Arrow RecordBatches with the schema of that name
+    The comment after a step names its elements: Arrow RecordBatches with the schema of that name
     (`schemas`), unless it says otherwise.
     """
     # Read and validate the records.
     read = pipeline | "Read" >> plan.source  # *_LOOSE, REJECT, Tick
     valid = validate(read, erasures=plan.erasures)  # *_ACCEPTED, REJECT, counters
 
-    # Extract the evidence, add it to the state, and take out what is alive at every tick.
+    # Extract the evidence, add it to the state, and at every tick take the evidence that is alive.
     deltas = (
         *(
             rows
@@ -115,9 +115,9 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     ) | "All evidence" >> beam.Flatten()  # (partition, delta)
     validated = tuple(valid.counters) | "Of validation" >> beam.Flatten()
     arrived = {DELTAS: deltas, REJECTED: valid.rejects, TICKS: read[TICKS], VALIDATED: validated}
-    alive = arrived | "Keep" >> plan.keep  # a window a tick, see `AnalyzeTick`
+    alive = arrived | "Keep" >> plan.keep  # a window for each tick, see `AnalyzeTick`
 
-    # Cluster it, and send the alerts that are new.
+    # Cluster the evidence, and send the new alerts.
     alerts = alive | "Analyze" >> plan.analyze  # ALERT
     if plan.drop_repeated is not None:
         alerts = alerts | "Drop repeated" >> plan.drop_repeated
@@ -136,7 +136,7 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
         valid.rejects | "Count rejects" >> beam.FlatMap(count_rejects),
         validated,
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
-    # Flink's fuser fails where collections of other windows are among them.
+    # Flink's fuser fails if collections of other windows are among them.
     live = {
         "counters": counters,
         "alerts": alerts
@@ -151,8 +151,8 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
 class AnalyzeTick(beam.PTransform):
     """Converts the state of each tick to ALERT batches; writes rejects and due snapshots.
 
-    These are the steps of the batch run on what is alive; `joined` takes the evidence. Without
-    `snapshots` none is written, and what only they contain is not computed.
+    It applies the steps of a batch run to the evidence that is alive; `joined` takes this evidence.
+    Without `snapshots`, no snapshot is written, and tables only for snapshots are not computed.
     """
 
     plan: RunPlan
@@ -165,7 +165,7 @@ class AnalyzeTick(beam.PTransform):
     joined: LiveEvidence | None = None
 
     def expand(self, alive: Mapping[str, beam.PCollection]) -> beam.PCollection:
-        """Clusters what is alive, raises alerts, writes what is due.
+        """Clusters the evidence that is alive, raises alerts, writes rejects and a due snapshot.
 
         Args:
             alive: the outputs of `KeepState`, a window for each tick.
@@ -177,7 +177,7 @@ class AnalyzeTick(beam.PTransform):
         )  # one DecisionsInForce
         decided = AsSingleton(in_force)
 
-        # Drop what has expired, and find who calls what a victim's.
+        # Drop expired evidence, and find the identifiers that reporters call a victim's.
         fingerprints = alive[FINGERPRINTS] | "Expire prints" >> beam.Map(
             unexpired, decided, self.days
         )
@@ -197,7 +197,7 @@ class AnalyzeTick(beam.PTransform):
             for name, kept in ((MAIN, self.joined.evidence), (CLAIMS, self.joined.claims)):
                 _ = assigned[name] | f"Keep {name} to join" >> beam.Map(kept.append)
 
-        # Cluster it. What a tick knows of components is what the one before it met.
+        # Cluster the evidence. A tick knows the components that the tick before met.
         folder = plan.previous.folder
         previous = start | "Known clusters" >> beam.ParDo(KnownMembers(folder))  # PREVIOUS
         gone = alive[RECORDS] | "Gone" >> beam.Map(gone_of)  # GONE
@@ -223,7 +223,7 @@ class AnalyzeTick(beam.PTransform):
                 hold_back_alerts, AsIter(clustered.registered), plan.register, self.output
             )  # ALERT
 
-        # Write the rejects, without victims' numbers, and a snapshot where one is due.
+        # Write the rejects, without victims' numbers, and a snapshot if it is due.
         withheld = (clustered.withheld, stated) | "All victims" >> beam.Flatten()
         victim_numbers = AsSingleton(withheld | "Victims' numbers" >> VictimNumbers(start))
         _ = graph.bound | "Keep decisions" >> beam.FlatMap(plan.decisions.keep)
@@ -235,7 +235,7 @@ class AnalyzeTick(beam.PTransform):
         if self.snapshots is not None:
             due = start | "Snapshot" >> beam.FlatMap(
                 snapshot_run, self.snapshots
-            )  # one RunSettings, where one is due
+            )  # one RunSettings, if a snapshot is due
             runs = due | "With decisions" >> beam.Map(_with_decisions_file, decided)
             outputs = graph.tables(runs)
             outputs[tables.CAMPAIGNS.name] = clustered.classified | (
@@ -252,5 +252,5 @@ class AnalyzeTick(beam.PTransform):
 
 
 def _with_decisions_file(run: RunSettings, decided: DecisionsInForce) -> RunSettings:
-    """Returns the settings of a snapshot with the decisions file as its tick read it."""
+    """Returns the settings of a snapshot, with the decisions file that its tick read."""
     return replace(run, options={**run.options, "decisions": decided.file})

@@ -76,7 +76,7 @@ from transforms.stream import (
 from transforms.write import is_local, parquet_bytes, write_output_file
 
 BOUND_FILE = "state/decisions.parquet"
-"""Below a stream's output, where its owner alone can read: what its decisions are bound to."""
+"""The private file, below a stream's output, of the bindings of its decisions."""
 
 _log = logging.getLogger(__name__)
 
@@ -85,10 +85,10 @@ REFERRED_COLUMNS = ("cluster_id", "referred_at")
 
 
 def stream_read_options(options: Namespace) -> ReadOptions:
-    """Returns what the options say of the format of records.
+    """Returns the options on the format of records.
 
     Raises:
-        UsageError: for a key or a map that cannot be used, or a map of no JSON for a queue.
+        UsageError: for a key or a map that cannot be used, or for a queue with a map not for JSON.
     """
     reading = read_options(options)
     for mapping in reading.maps:
@@ -98,7 +98,7 @@ def stream_read_options(options: Namespace) -> ReadOptions:
 
 
 def retention_days(options: Namespace) -> dict[str, int]:
-    """Returns for how many days each kind of identifier counts."""
+    """Returns the number of days that an identifier counts, by kind."""
     return {str(kind): options.retention.get(kind, life) for kind, life in RETENTION_DAYS.items()}
 
 
@@ -113,12 +113,12 @@ def watch_plan(
     """Returns the plan of a tick on this machine, where the ledger of alerts is on disk.
 
     Args:
-        options: of the stream.
-        source: of the tick's records.
-        keep: adds them to the state.
+        options: options of the stream.
+        source: source of the tick's records.
+        keep: step that adds the records to the state.
         analyze: the steps of the tick.
-        erasures: records that are left out.
-        raised: takes the alerts of the tick, also those that were sent before.
+        erasures: erased records, which are left out.
+        raised: takes all alerts of the tick, also alerts sent before.
 
     Raises:
         UsageError: for a file that is missing or cannot be used.
@@ -149,7 +149,7 @@ def engine_plan(options: Namespace, source: beam.PTransform) -> StreamPlan:
 
 
 def current_erasures(options: Namespace) -> Erasures:
-    """Reads the list of records that were erased.
+    """Reads the list of erased records.
 
     Raises:
         UsageError: if it cannot be used.
@@ -158,12 +158,12 @@ def current_erasures(options: Namespace) -> Erasures:
 
 
 class LiveDecisions:
-    """The decisions of a stream: their file is read again at every tick.
+    """The decisions of a stream; their file is read again at every tick.
 
-    A file that cannot be used changes nothing: those of before stay, and `problem` says why. What a
-    tick binds is kept below the stream's output, so that a later tick, also after a restart, does
-    not bind it anew. So are the rows that were signed: a file that lacks one cannot be used, and on
-    a local output neither can none.
+    If the file cannot be used, the earlier decisions stay, and `problem` says why. Bindings and
+    signed rows are kept below the stream's output, so that a later tick, also after a restart, does
+    not bind decisions again. A file that lacks a signed row cannot be used. With a local output,
+    the same holds for a missing file.
 
     Raises:
         UsageError: if the file cannot be used at the start.
@@ -174,7 +174,7 @@ class LiveDecisions:
         self._previous = options.previous
         self._people, self._two_person = read_people(options.people), options.two_person
         self._output = options.output.rstrip("/")
-        looks = self._path is not None or is_local(self._output)  # else plans need no network
+        looks = self._path is not None or is_local(self._output)  # else no network is needed
         self._bound = self._kept() if looks else BOUND_DECISION.empty_table()
         self._known: tuple[Decision, ...] = self._read_file()
         self._file = file_digest(self._path)
@@ -182,7 +182,7 @@ class LiveDecisions:
         self.problem: str | None = None
 
     def read(self) -> tuple[tuple[Decision, ...], Mapping[str, str] | None]:
-        """Returns the decisions as the file has them now, bound where they were, and the file."""
+        """Returns the decisions in the file now, with their earlier bindings, and the file."""
         if self._path is None:
             return (), None
         self._seen = file_stamp(self._path)
@@ -198,7 +198,7 @@ class LiveDecisions:
         return self._known, self._file
 
     def keep(self, decided: DecisionsInForce) -> None:
-        """Writes what this tick bound, if it bound anything."""
+        """Writes this tick's new bindings, if any."""
         kept = set(self._bound["decision_id"].to_pylist())
         if not any(
             decision.bound_by in (BoundBy.PREVIOUS, BoundBy.HERE)
@@ -211,7 +211,7 @@ class LiveDecisions:
         write_output_file(content, self._output, BOUND_FILE, self._bound.num_rows)
 
     def changed(self) -> bool:
-        """Tells if the file is another one than the last tick read."""
+        """Tells if the file has changed since the last tick read it."""
         return self._path is not None and file_stamp(self._path) != self._seen
 
     def _read_file(self) -> tuple[Decision, ...]:
@@ -229,7 +229,7 @@ class LiveDecisions:
 
 
 def file_stamp(path: str) -> tuple[int, int] | None:
-    """Returns when a local file was last written and its size; None for any other."""
+    """Returns the time of a local file's last change and its size; None for any other file."""
     try:
         seen = Path(path).stat()
     except OSError:
@@ -242,7 +242,7 @@ def tick_analysis(
 ) -> AnalyzeTick:
     """Reads every list that the options name; returns the steps of a tick.
 
-    `decisions` and `erasures` are those of the stream, where ticks of several plans share them.
+    `decisions` and `erasures` are the stream's, if ticks of several plans share them.
 
     Raises:
         UsageError: for a file that is missing or cannot be used.
@@ -271,7 +271,7 @@ def tick_analysis(
         within=timedelta(hours=options.alert_hours),
         referred=read_referred(options.referred),
     )
-    # Last, as it may make the key, which wrong usage must not.
+    # Last, as it may make the key: wrong usage must not make one.
     register = register_source(
         options.register_key,
         use=not options.no_register,
@@ -293,7 +293,7 @@ def tick_analysis(
 
 
 def alert_sinks(options: Namespace) -> tuple[beam.PTransform, dict[str, beam.PTransform]]:
-    """Returns what writes the files of alerts, and the recipients that options name, by name."""
+    """Returns the step that writes the files of alerts, and the other recipients by name."""
     output = options.output.rstrip("/")
     until = None if not options.local else SENT_FOLDER if options.kafka_alerts else ALERTS_FOLDER
     sinks: dict[str, beam.PTransform] = {}
@@ -350,10 +350,10 @@ def _kafka(options: Namespace) -> dict[RecordKind, Any]:
 
 
 def _commits(options: Namespace) -> bool:
-    """Returns whether Beam commits offsets, for which it needs stable input.
+    """Tells whether Beam commits offsets, for which it needs stable input.
 
-    Prism does not have it, and Flink's portable runner not beside a source that it splits: 2.62.0
-    fails at each checkpoint, "State backend must be locked when retrieving the current key".
+    Prism lacks stable input. Flink's portable runner lacks it beside a source that it splits:
+    2.62.0 fails at each checkpoint, "State backend must be locked when retrieving the current key".
     """
     if options.kafka_commit is None:
         return any("DataflowRunner" in flag for flag in options.beam)
@@ -378,12 +378,12 @@ def _pubsub(options: Namespace) -> dict[RecordKind, Any]:
 
 
 def kafka_settings(options: Namespace) -> dict[str, str]:
-    """Returns the settings of Kafka's Java client: the brokers, and what `--kafka-config` adds.
+    """Returns the settings of Kafka's Java client: the brokers and the file of `--kafka-config`.
 
-    `security_protocol` and `"security.protocol"` are one name.
+    `security_protocol` and `"security.protocol"` are the same name.
 
     Raises:
-        UsageError: if it is no TOML of plain values; it names no value: one may be a password.
+        UsageError: if the file is no TOML of plain values; names no value, as it may be a password.
     """
     settings = {"bootstrap.servers": options.kafka_servers or ""}
     path = options.kafka_config
@@ -430,7 +430,7 @@ def read_referred(path: str | None) -> dict[str, datetime]:
     """Reads the time of the last referral by cluster id; returns nothing without a file.
 
     Raises:
-        UsageError: naming the file, the row, the field and what to do.
+        UsageError: for a wrong file; names the row, the field and the remedy.
     """
     if path is None:
         return {}

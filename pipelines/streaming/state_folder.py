@@ -1,8 +1,9 @@
 """The state/ of a stream on this machine: written tick by tick, read in this and earlier versions.
 
-It is what was alive, and then a file a tick of what that added, so that what a tick writes does not
-grow with what is alive. Now and then a file has the whole, and those before it are deleted. A file
-appears whole or not at all. A state of an earlier version is read by steps, and written as a whole.
+A first file has the evidence that was alive. Each tick adds a file with only its new evidence, so
+its size does not grow with the state. From time to time a file has the whole state, and the earlier
+files are deleted. A file appears whole or not at all. A state of an earlier version is converted
+version by version, and written as a whole.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from transforms.write import sync_path
 STATE_FOLDER = "state"
 
 MOST_FILES = 256
-"""Files after which the whole is written again, however little is in them."""
+"""Number of files after which the whole state is written again, however small they are."""
 
 VERSION = 10
-"""The version that is written: since 9, a file ends with a digest of all before it."""
+"""The version written: since 9, a file ends with a digest of its content."""
 
 _HEADER_KEY = b"ringtrace"
-"""The key in the metadata of a file's first schema that has its header, as JSON."""
+"""The key of the file's header, as JSON, in the metadata of its first schema."""
 
 _NAME = re.compile(r"[0-9]{12}\.(whole|part)\.(state|arrow)")
 
@@ -44,15 +45,15 @@ _UNSEALED = ".arrow"
 """The suffix of a file of version 8, which has no digest."""
 
 _DIGEST_BYTES = 16
-"""Bytes of the XXH3 at the end of a file: Arrow takes a flipped bit for other evidence, or ends
-the process."""
+"""Bytes of the XXH3 at the end of a file: without it, Arrow would read a flipped bit as other
+evidence, or end the process."""
 
 _BROKEN = (OSError, ValueError, KeyError, TypeError, StopIteration, pa.ArrowException)
-"""Errors of Arrow and JSON over a file that was not written so."""
+"""Errors of Arrow and JSON on a damaged file."""
 
 
 class StateFile(NamedTuple):
-    """A file as it was read: its header, and the tables of a delta as its version has them."""
+    """The content of a file: its header, and the tables of a delta in the file's version."""
 
     header: Json
     tables: list[pa.RecordBatch]
@@ -65,17 +66,17 @@ def _with_nothing_gone(file: StateFile) -> StateFile:
 
 
 STEPS: dict[int, Callable[[StateFile], StateFile]] = {8: lambda file: file, 9: _with_nothing_gone}
-"""By version, the step from a file of it to one of the next; 9 added nothing but the digest.
+"""By version, the step that converts a file to the next version; 9 added only the digest.
 
 A change of the header or of a table of `DELTA_SCHEMAS` raises `VERSION` and adds a step.
 """
 
 
 class StreamState:
-    """The state below a stream's output: a file a tick, readable by its owner alone.
+    """The state below a stream's output: a file for each tick, readable only by its owner.
 
-    Its evidence names reporters by the `rules` of --sources: a stream goes on with the same. With
-    `migrate` a state of an earlier version is written again in this one, `migrated_from` it.
+    Its evidence names reporters by the `rules` of --sources, so a stream must keep the same rules.
+    With `migrate`, a state of an earlier version, `migrated_from`, is written again in this one.
     """
 
     def __init__(
@@ -101,19 +102,19 @@ class StreamState:
         self._days = days
         self._read(migrate=migrate)
         if self.migrated_from is not None:
-            # The files of the earlier version stay until the whole of this one is there.
+            # The files of the earlier version stay until the whole state is written in this one.
             self._rewrite = True
             self.commit(self.positions)
 
     def erase(self, known: ErasureList | None) -> None:
-        """Takes out the records of a list; the next commit writes the whole without them."""
+        """Removes the records of a list; the next commit writes the whole state without them."""
         if known is not None:
             self.alive.erase(known, self._days)
         self.erasures = known.digest if known else None
         self._rewrite = True
 
     def commit(self, positions: Mapping[str, ReadPosition]) -> None:
-        """Writes what is alive now, and how far was read, for a restart to read."""
+        """Writes the evidence that is alive and the read positions, for a restart."""
         self.positions = dict(positions)
         fresh = self.alive.fresh
         self._files, self._rows = self._files + 1, self._rows + _record_rows(fresh)
@@ -209,12 +210,12 @@ def _unreadable(path: Path, problem: str) -> UsageError:
 
 
 def _record_rows(block: Delta) -> int:
-    """Counts the rows of a delta that grow with its records: phrase counts settle into few."""
+    """Counts the rows of a delta that grow with its records; the few phrase counts do not."""
     return sum(batch.num_rows for batch in block._replace(phrases=empty_delta().phrases))
 
 
 def _write_file(path: Path, block: Delta, header: Mapping[str, object]) -> None:
-    """Writes the tables of a delta, each as one Arrow stream, the header in the first; a digest."""
+    """Writes a delta's tables, each as an Arrow stream, with the header in the first; a digest."""
     text = json.dumps(header, sort_keys=True).encode()
     records = block.records.replace_schema_metadata({_HEADER_KEY: text})
     with path.open("w+b") as file:
@@ -228,7 +229,7 @@ def _write_file(path: Path, block: Delta, header: Mapping[str, object]) -> None:
 
 
 def _read_file(path: Path) -> StateFile:
-    """Reads a file of any version; raises one of `_BROKEN` for what was not written so."""
+    """Reads a file of any version; raises an error of `_BROKEN` for a damaged file."""
     sealed = path.suffix != _UNSEALED
     end = path.stat().st_size - sealed * _DIGEST_BYTES
     if sealed:

@@ -1,4 +1,4 @@
-"""Runs a stream on this machine: polls, runs a tick of the pipeline on what is new, commits."""
+"""Runs a stream on this machine: polls, runs a tick of the pipeline on new records, commits."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ if TYPE_CHECKING:
     from pipelines.batch.joint_pipeline import LiveEvidence
 
 MOST_ALERTS_SHOWN = 10
-"""Alerts of a tick that are shown; the files have all."""
+"""Largest number of a tick's alerts that are shown; the files have all."""
 
 JOINT = "joint"
-"""Below the output: a folder for each snapshot that was joined with offers, of its name."""
+"""The folder, below the output, of snapshots joined with offers, each under its name."""
 
 RETRY_SECONDS = 60
-"""Seconds after which an alert that a webhook did not take is sent again, if nothing comes."""
+"""Seconds before an alert that a webhook did not accept is sent again, if no records arrive."""
 
 POLL_SECONDS, POLL_SHARE = 0.5, 4.0
-"""Least seconds between two polls, and times the CPU seconds that one takes."""
+"""Shortest time between two polls: in seconds, and as a multiple of a poll's CPU time."""
 
 
 class Watch:
-    """One stream over a watched folder, or over topics.
+    """A stream over a watched folder, or over topics.
 
-    `clock` returns the seconds since 1970 at which a tick is.
+    `clock` returns the time of a tick, in seconds since 1970.
     """
 
     def __init__(
@@ -98,13 +98,13 @@ class Watch:
         self._gone = False
         self._evidence: LiveEvidence | None = None
         if options.offer:
-            from pipelines.batch.joint_pipeline import LiveEvidence  # others need not load it
+            from pipelines.batch.joint_pipeline import LiveEvidence  # loaded only with offers
 
             self._evidence = LiveEvidence()
         self._raised: list[pa.RecordBatch] = []
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
         self._last = Tick(0, snapshot=False)
-        # Monotonic times of the last tick and the next snapshot, which no setting of a clock moves.
+        # Monotonic times of the last tick and the next snapshot: setting a clock moves neither.
         self._ticked = self._snapshot_due = -math.inf
         self._changed = self._state.tick > 0
         self._alerts = alert_files(options.output, ALERTS)
@@ -130,7 +130,7 @@ class Watch:
     def run(self, stopping: threading.Event) -> int:
         """Runs ticks until stopped, or idle for long enough; then writes a last snapshot.
 
-        Returns how many alerts the webhook has not taken.
+        Returns the number of alerts that the webhook has not accepted.
         """
         idle_since = time.monotonic()
         while not stopping.is_set():
@@ -138,12 +138,12 @@ class Watch:
             ending = idle is not None and time.monotonic() - idle_since >= idle
             begun = time.thread_time()
             news = self._feed.poll(self._state.positions, final=ending)
-            # To look at many thousand files takes seconds: not all of the time.
+            # Checking many thousand files takes seconds, so it is not done all the time.
             pause = max(POLL_SECONDS, POLL_SHARE * (time.thread_time() - begun))
             self.entries = news.entries
             self._show_gone()
             if not news:
-                # Positions can move without records: a file was touched, a partition is empty.
+                # Positions can change without records: a file was touched, a partition is empty.
                 self._state.positions = dict(news.positions)
             if news:
                 if self._wait(stopping):
@@ -167,7 +167,7 @@ class Watch:
         return len(self._owed)
 
     def _wait(self, stopping: threading.Event) -> bool:
-        """Waits until the next tick is due; returns whether it had to."""
+        """Waits until the next tick is due; returns whether it waited."""
         left = self._ticked + self._options.tick_interval - time.monotonic()
         if left > 0:
             stopping.wait(left)
@@ -177,8 +177,8 @@ class Watch:
         self.tick(NewRecords((), (), self._state.positions), snapshot=snapshot)
 
     def tick(self, news: NewRecords, *, snapshot: bool) -> None:
-        """Analyzes what is alive with what is new, and commits that as the state."""
-        # Never two ticks in one second, also where a clock is set back.
+        """Analyzes the living evidence with the new records, and commits it as the state."""
+        # Never two ticks in one second, even if a clock is set back.
         second = max(int(self._clock()), self._last.second + 1)
         self.entries = news.entries or self.entries
         tick = Tick(second, snapshot, self.entries)
@@ -205,10 +205,10 @@ class Watch:
         self._say(f"{done} ({time.monotonic() - started:.1f} s)")
 
     def _join(self, tick: Tick) -> None:
-        """Joins the snapshot of a tick with offers, if there are any; or says why it is not.
+        """Joins the snapshot of a tick with offers, if there are any; or says why it could not.
 
-        The offers are read as they are now: one that has expired is left out. It follows the joint
-        snapshot before it.
+        The offers are read again, and expired ones are left out. The result follows the previous
+        joint snapshot.
         """
         if self._evidence is None:
             return
@@ -236,7 +236,7 @@ class Watch:
             self._evidence.clear()
 
     def _owes_erasure(self) -> bool:
-        """Reads the list of erased records, if it is another; tells if the state is of another."""
+        """Reads the list of erased records, if it changed; tells if the state must be erased."""
         if (seen := key_store.erasures_stamp()) != self._erasures_seen:
             self._erasures.known = current_erasures(self._options).known
             self._erasures_seen = seen
@@ -250,7 +250,7 @@ class Watch:
         return self._alerts - alert_files(self._options.output, DELIVERED)
 
     def _show_gone(self) -> None:
-        """Says that the watched folder is gone, as where a disk is not mounted, or is back."""
+        """Reports that the watched folder is gone, such as an unmounted disk, or is back."""
         watched, before = self._options.watch, self._gone
         self._gone = watched is not None and not has_folders(watched)
         if self._gone and not before:
@@ -259,9 +259,9 @@ class Watch:
             self._say(f"{watched}: is there again")
 
     def _show_owed(self) -> None:
-        """Says which alerts are owed to the webhook, where that has changed.
+        """Reports which alerts are owed to the webhook, if that has changed.
 
-        One that is raised no more, since it is old news or was wrong, is never sent.
+        An alert that is no longer raised, because it is old or was wrong, is never sent.
         """
         before, left = self._owed, self._not_delivered()
         raised = {
@@ -286,7 +286,7 @@ class Watch:
         names = alert_files(self._options.output, ALERTS)
         new = sorted(names - self._alerts)
         self._alerts = names
-        # What is shown is not read from the files, which somebody may have moved away already.
+        # Alerts are not read from the files, since somebody may have moved these away.
         rows = [row for batch in self._raised for row in batch.to_pylist()]
         raised = {f"{row['alert_id']}.jsonl": row for row in rows}
         for line in [raised[name] for name in new if name in raised][:MOST_ALERTS_SHOWN]:
@@ -312,7 +312,7 @@ def run_watch(options: Namespace) -> int:
         if not has_folders(source):
             raise UsageError(f"{source}: has no folder {' or '.join(FOLDERS.values())}; make one")
     check_output(options.output)
-    # What these refuse is refused before anything is written.
+    # These checks come before anything is written.
     tick_analysis(options)
     if options.offer:
         from pipelines.letters.accepted_offers import recipient_of_offers
@@ -338,8 +338,8 @@ def run_watch(options: Namespace) -> int:
     progress.say(*run_folder.stream_summary_lines(options.output))
     progress.say(*run_folder.entry_lines(stream.entries))
     progress.done(options.output)
-    # The stream did its work, but its exit status tells a scheduler of files that it could not read
-    # and of alerts that it held back.
+    # The stream did its work; the exit status tells a scheduler of files that it could not read and
+    # of alerts that it held back.
     unread = stream.entries is not None and stream.entries["unreadable"] > 0
     withheld = len(alert_files(options.output, f"{HELD_FOLDER}/{ALERTS}"))
     if withheld:
@@ -351,12 +351,12 @@ def run_watch(options: Namespace) -> int:
 
 
 def has_folders(watched: str) -> bool:
-    """Tests if a watched folder has one for complaints or for calls."""
+    """Tests if a watched folder has a folder for complaints or for calls."""
     return any(Path(watched, name).is_dir() for name in FOLDERS.values())
 
 
 def check_output(output: str) -> None:
-    """Raises UsageError for an output with anything in it but what a stream writes, or a store."""
+    """Raises UsageError for an object store, or an output with files that no stream wrote."""
     if not is_local(output):
         raise UsageError(f"--output {output}: a stream on this machine writes to a disk; give one")
     folder = Path(output)
@@ -384,19 +384,19 @@ def stop_on_signals() -> Iterator[threading.Event]:
 def alert_files(output: str, folder: str) -> set[str]:
     """Returns the names of the alerts in a folder of the output: written, or delivered."""
     path = Path(output, folder)
-    # To match each name by Path.glob takes ten times as long.
+    # Path.glob takes ten times as long.
     names = [entry.name for entry in path.iterdir()] if path.is_dir() else ()
     return {name for name in names if name.startswith("a-") and name.endswith(".jsonl")}
 
 
 def remove_begun_alerts(output: Path) -> None:
-    """Removes what a killed stream left of alert files that it was writing."""
+    """Removes unfinished alert files that a killed stream left."""
     for folder in (ALERTS, DELIVERED, f"{HELD_FOLDER}/{ALERTS}"):
         for path in (output / folder).glob(".a-*"):
             path.unlink()
 
 
 def recover_snapshots(folder: Path) -> None:
-    """Removes what a killed stream left of a snapshot that it was writing."""
+    """Removes an unfinished snapshot that a killed stream left."""
     for left in sorted(folder.glob(".*.staging-*")):
         recover_output(str(left.with_name(left.name.removeprefix(".").partition(".staging-")[0])))

@@ -1,11 +1,11 @@
 """Sources of a local stream: a watched folder or Kafka topics, read a tick at a time.
 
-Files are dropped into the folder whole, or are JSON Lines that grow. How far a file or a partition
-has been read is part of the stream's state, and for Kafka not left to the broker: a tick's state
-and its offsets are committed together, so a record is neither lost nor counted twice when the
-stream is killed. The consumer group only shows the lag.
+Files are put into the folder whole, or are JSON Lines that grow. Read positions of files and
+partitions are part of the stream's state; Kafka's broker only shows the lag. A tick's state and
+positions are committed together, so that no record is lost or counted twice if the stream is
+killed.
 
-Long, since a folder and a queue are read to one contract.
+The module is long because a folder and a queue share a contract.
 """
 
 from __future__ import annotations
@@ -62,42 +62,42 @@ FOLDERS = {kind: f"{kind}s" for kind in RecordKind}
 """The watched folders below DIR."""
 
 MESSAGES_FOLDER = "spool"
-"""The folder below the state for the records of one tick, a file for a run of offsets."""
+"""The folder below the state for the records of a tick, with a file for each run of offsets."""
 
 SETTLED_SECONDS = 2.0
-"""Seconds for which a file must not have changed before it counts as whole."""
+"""Seconds without a change before a file counts as whole."""
 
 UNFINISHED_SECONDS = 10.0
-"""Seconds after which a last line without an end counts as whole."""
+"""Seconds without a change before a last line without an end counts as whole."""
 
 RETRY_SECONDS = 30.0
-"""Seconds after which an entry that could not be read is tried again, though it looks the same."""
+"""Seconds before an unreadable entry is tried again, even if it is unchanged."""
 
 BYTES_AT_ONCE = 256 * 1024 * 1024
-"""Bytes of new files that one tick reads: what is left waits for the next one. One that has no
-lines to be cut at is read whole."""
+"""Bytes of new files that a tick reads; the rest waits for the next tick. A file that cannot be
+split at lines is read whole."""
 
 MESSAGES_AT_ONCE = 50_000
-"""Records that one tick reads at most: what is left waits for the next one."""
+"""Most records that a tick reads; the rest waits for the next tick."""
 
 WAIT_MS, MORE_MS = 500, 100
-"""Longest wait for the first records of a poll, and for those after them."""
+"""Longest wait for the first records of a poll, and for further records, in milliseconds."""
 
 CONNECT_MS = 10_000
-"""Longest wait for a broker to answer at the start."""
+"""Longest wait for a broker to answer at the start, in milliseconds."""
 
 SKIP_REASONS = frozenset(SkipReason)
-"""Texts that the `problem` of a position may be, beside those of entries that cannot be read."""
+"""Possible texts of a position's `problem`, besides the problems of unreadable entries."""
 
 _PREFIX = "kafka:"
 
 
 @dataclass(frozen=True)
 class ReadPosition:
-    """The point up to which a file was read: on from `offset`, or anew if it is another file.
+    """The position up to which a file was read; a replaced file is read from its start.
 
-    `mark` is a digest of all that stands before `offset`: a file that has changed since is the same
-    only if that still does. `problem` says why an entry could not be read; it is tried again.
+    `mark` is a digest of the bytes before `offset`. A changed file counts as the same only if these
+    bytes are unchanged. `problem` says why an entry could not be read; it is tried again.
     """
 
     inode: int
@@ -112,15 +112,15 @@ class ReadPosition:
 
     @property
     def state(self) -> tuple[int, int, int, int]:
-        """The values that differ once a file was written to, or another has taken its place."""
+        """Values that change when a file is written or replaced."""
         return self.inode, self.size, self.mtime_ns, self.ctime_ns
 
 
 @dataclass(frozen=True)
 class NewRecords:
-    """Parts of files to be read, rejects of files that cannot be, and how far that goes.
+    """Parts of files to read, rejects of unreadable files, and the positions after them.
 
-    `entries` accounts for all that lies below a watched folder.
+    `entries` accounts for every entry below a watched folder.
     """
 
     shards: tuple[Shard, ...]
@@ -133,7 +133,7 @@ class NewRecords:
 
 
 def positions_to_json(positions: Mapping[str, ReadPosition]) -> dict[str, Json]:
-    """Returns positions as they are stored."""
+    """Returns positions in the form of the state's header."""
     return {name: asdict(position) for name, position in sorted(positions.items())}
 
 
@@ -148,7 +148,7 @@ def positions_from_json(stored: Mapping[str, Row]) -> dict[str, ReadPosition]:
 
 
 class WatchedFolder:
-    """A watched folder; every poll looks at its files anew."""
+    """A watched folder; every poll lists its files again."""
 
     def __init__(
         self,
@@ -163,14 +163,14 @@ class WatchedFolder:
         self._steady = steady
         self._tried: dict[str, float] = {}
         self._ahead: dict[str, tuple[tuple[int, int, int, int], float]] = {}
-        """By name, the state in which a file is that was changed after now, and since when."""
+        """By name of a file with a time in the future, its state, and since when it was seen."""
         self._digests: dict[str, tuple[tuple[int, int, int, int], Any]] = {}
-        """By name, the state in which a file was hashed last, and the hash up to its offset."""
+        """By name, the state of a file when last hashed, and the hash up to its offset."""
 
     def poll(self, positions: Mapping[str, ReadPosition], *, final: bool = False) -> NewRecords:
-        """Returns what has come since `positions`, files in order of their names.
+        """Returns the records that arrived since `positions`, files in order of their names.
 
-        A `final` poll takes every file for whole as it is.
+        A `final` poll takes every file as whole.
         """
         shards: list[Shard] = []
         rejects: list[pa.RecordBatch] = []
@@ -217,13 +217,13 @@ class WatchedFolder:
         return NewRecords(tuple(shards), tuple(rejects), now, self._account(now, skipped))
 
     def _unchanged_for(self, name: str, start: ReadPosition) -> float:
-        """Returns the seconds since a file was changed last, as far as clocks agree on them."""
+        """Returns the seconds since a file's last change, as far as clocks agree."""
         age = self._clock() - start.mtime_ns / 1e9
         if age >= 0:
             self._ahead.pop(name, None)
             return age
-        # Its time is in the future: another clock wrote it, or ours was set back. Its age is
-        # counted from when it was first seen in this state.
+        # The file's time is in the future: another clock wrote it, or ours was set back. Its age
+        # counts from when it was first seen in this state.
         state, since = self._ahead.get(name, (None, 0.0))
         if state != start.state:
             since = self._steady()
@@ -238,7 +238,7 @@ class WatchedFolder:
         start: ReadPosition,
         error: OSError | InputError,
     ) -> tuple[ReadPosition, list[pa.RecordBatch]]:
-        """Returns the position of an entry that cannot be read, and its reject, if it needs one."""
+        """Returns the position of an unreadable entry, and its reject, if it needs one."""
         self._tried[name] = self._steady()
         if start.size and (idle := skip_reason(path)):
             return replace(start, problem=idle), []
@@ -268,7 +268,7 @@ class WatchedFolder:
         return summarize_entries(len(now) - len(left_out), [*skipped, *left_out, *sheets])
 
     def _entries(self) -> Iterator[tuple[RecordKind, str, Path, SkipReason | InputError | None]]:
-        """Yields every entry by name, and why it is not read, where that can be seen already."""
+        """Yields every entry by name, and why it is not read, if that is already known."""
         for kind, folder in FOLDERS.items():
             base = self._path / folder
             if not base.is_dir():
@@ -299,14 +299,14 @@ class WatchedFolder:
         unchanged_for: float,
         most: int,
     ) -> tuple[list[Shard], ReadPosition, int] | None:
-        """Returns the parts to read of one file, how far they go, and their bytes.
+        """Returns the parts of a file to read, the position after them, and their bytes.
 
-        None if it is being written. It was at `start` before anything of it was read and at
-        `before` after the last tick, and was last changed `unchanged_for` seconds ago; at most
-        about `most` bytes are read.
+        Returns None if the file is being written. `start` is the file's state with nothing read,
+        `before` its position after the last tick. It last changed `unchanged_for` seconds ago. At
+        most about `most` bytes are read.
 
         Raises:
-            InputError: if it has no format that is read.
+            InputError: if its format is unknown.
             OSError: if it cannot be opened.
         """
         if start.size == 0:
@@ -328,7 +328,7 @@ class WatchedFolder:
             shards, end = _line_shards(file, begin, most, digest, whole=whole)
             self._digests[name] = start.state, digest
             return shards, replace(end, mark=digest.hexdigest()), end.offset - begin.offset
-        # A row that is cut can be read as another number, and of two versions the cut one may stay.
+        # A truncated row could be read as another number, and might outlast its full version.
         plain = file_layout(file) == Layout.CSV and file.compression == "none"
         cut = plain and not _ends_a_line(path)
         if unchanged_for < (UNFINISHED_SECONDS if cut else SETTLED_SECONDS):
@@ -342,9 +342,9 @@ class WatchedFolder:
     def _digest(
         self, name: str, path: Path, start: ReadPosition, before: ReadPosition
     ) -> Any | None:
-        """Returns the running hash of what was read of a file; None if it stands no more in it.
+        """Returns the running hash of the bytes read of a file; None if they have changed.
 
-        The whole of that is hashed again, but where the file is still as it was hashed last.
+        All these bytes are hashed again, unless the file is unchanged since the last hash.
         """
         if not 0 < before.offset <= start.size:
             return None
@@ -357,10 +357,10 @@ class WatchedFolder:
 
 
 class TopicFeed:
-    """The topics that the options name; every poll reads on from where the state says.
+    """The topics that the options name; every poll continues at the positions of the state.
 
     Raises:
-        UsageError: if the file of settings cannot be read, or a topic is not there.
+        UsageError: if the file of settings cannot be read, or a topic does not exist.
     """
 
     def __init__(self, options: Namespace, state: str) -> None:
@@ -373,14 +373,14 @@ class TopicFeed:
         self._done: Mapping[str, ReadPosition] = {}
 
     def _format(self, kind: RecordKind) -> str:
-        """Returns the format of the records of a kind: the one that was given, or JSON."""
+        """Returns the format of the records of a kind: as given, or JSON."""
         options = self._options
         is_call = kind is RecordKind.CALL
         known: str | None = options.calls_format if is_call else options.complaints_format
         return known or ("map-json" if kind in self._by_map else "jsonl")
 
     def poll(self, positions: Mapping[str, ReadPosition], *, final: bool = False) -> NewRecords:
-        """Returns what has come since `positions`; a `final` poll is no different."""
+        """Returns the records that arrived since `positions`; `final` changes nothing."""
         del final
         if positions != self._done:
             self._confirm(positions)
@@ -405,9 +405,9 @@ class TopicFeed:
         return NewRecords(tuple(shards), tuple(rejects), now)
 
     def _assign(self, now: dict[str, ReadPosition]) -> list[Any]:
-        """Seeks in every partition, also new ones; returns rejects of what is gone.
+        """Seeks in every partition, also new ones; returns rejects for records that are gone.
 
-        `now` gets the position of each.
+        Adds the position of each partition to `now`.
         """
         kafka = _kafka_library()
         wanted = [
@@ -430,7 +430,7 @@ class TopicFeed:
         return rejects
 
     def _first_offsets(self, wanted: list[Any], first: Mapping[Any, int]) -> Mapping[Any, int]:
-        """Returns the offsets at which partitions are begun that the stream has not read yet."""
+        """Returns the start offsets of partitions that the stream has not read yet."""
         if self._options.kafka_start == "earliest":
             return first
         last: Mapping[Any, int] = self._consumer.end_offsets(wanted)
@@ -451,7 +451,7 @@ class TopicFeed:
         return rejects_batch([make_reject(origin, record, Code.UNREADABLE_FILE, message)])
 
     def _write_shards(self, partition: Any, records: Iterable[Any]) -> list[Shard]:
-        """Writes records as lines, a file for each run of offsets, so that a line tells its own."""
+        """Writes records as lines, a file for each run of offsets; line numbers give offsets."""
         kind = self._kinds[partition.topic]
         runs: list[tuple[int, list[bytes]]] = []
         expected = -1
@@ -475,7 +475,7 @@ class TopicFeed:
         return shards
 
     def _confirm(self, positions: Mapping[str, ReadPosition]) -> None:
-        """Commits to the broker how far the state goes, to be shown; nothing depends on it."""
+        """Commits the state's offsets to the broker, only to be shown."""
         kafka = _kafka_library()
         offsets = {
             partition: kafka.OffsetAndMetadata(positions[_position_name(partition)].offset, "", -1)
@@ -491,14 +491,14 @@ class TopicFeed:
 
 
 def value_as_line(value: bytes) -> bytes:
-    """Returns a value as one line: a line break means nothing in JSON, an empty value no record."""
+    """Returns a value as one line: JSON ignores line breaks, and an empty value is no record."""
     line = value.replace(b"\r", b" ").replace(b"\n", b" ")
     return (line if line.strip() else b'""') + b"\n"
 
 
 @dataclass(frozen=True)
 class DueTick:
-    """New records, and the tick at which they are read."""
+    """New records, and the tick that reads them."""
 
     news: NewRecords
     tick: Tick
@@ -506,7 +506,7 @@ class DueTick:
 
 @dataclass(eq=False)
 class OneTick(beam.PTransform):
-    """Reads the `DueTick` that each run of the pipeline is given."""
+    """Reads the `DueTick` given to each run of the pipeline."""
 
     options: ReadOptions
 
@@ -535,7 +535,7 @@ def _line_shards(
 ) -> tuple[list[Shard], ReadPosition]:
     """Cuts shards of whole lines from `position` on, and adds them to a running hash.
 
-    With `whole` that includes a last line that has no end.
+    With `whole`, this includes a last line without an end.
     """
     shards: list[Shard] = []
     offset, line = position.offset, position.line
@@ -555,7 +555,7 @@ def _line_shards(
             line += block.count(b"\n", 0, end)
             digest.update(memoryview(block)[:end])
             offset += end
-    if offset < position.size:  # the rest of a line is still to come, or of the file: look again
+    if offset < position.size:  # the rest of a line or of the file is still to come: read again
         position = replace(position, size=offset)
     return shards, replace(position, offset=offset, line=line)
 
@@ -565,7 +565,7 @@ def _kind_of(name: str) -> RecordKind:
 
 
 def _file_reject(kind: RecordKind, name: str, error: InputError) -> pa.RecordBatch:
-    """Returns the reject of a whole file: what is not read must be accounted for."""
+    """Returns the reject of a whole file, so that unread files are accounted for."""
     record = Record(0, b"", 0)
     message = f"the file is not read: {error.problem}; {error.remedy}"
     return rejects_batch(
