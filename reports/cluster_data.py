@@ -1,7 +1,7 @@
 """Everything that the pages and files of some clusters show, read from a run in one pass.
 
 In: a run and cluster ids. Out: `ClusterFacts`, one a cluster: its members, its links, its suppliers
-and the scripts that it reads out. Long, since all of it is gathered in that one pass.
+and the scripts that it reads out. Long, since one pass gathers all of it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DRAWN_SUPPLIERS = 6
 """Suppliers of a cluster, those of most records first, whose links are read and drawn."""
 
 OTHERS_LIMIT = 6
-"""Other clusters of a shared supplier that are named; all are counted."""
+"""How many other clusters of a shared supplier are named; all are counted."""
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
@@ -47,19 +47,19 @@ _KNOWN = ["entity_id", "cluster_id"]
 
 @dataclass(frozen=True)
 class ClusterFacts:
-    """One cluster: its row, and the rows of other tables that are about it.
+    """A cluster: its row, and the rows of other tables about it.
 
     Attributes:
-        members: rows of members/ with those of entities/, most records first.
-        inside: links between them.
-        left_out: members that are counted here and in no list, in a copy that leaves.
-        near: hard links from a member to one of another cluster, which were not accepted, each with
-            `here`, `there` and `cluster_id`.
+        members: rows of members/ joined with entities/, most records first.
+        inside: links between members.
+        left_out: how many members a copy that leaves counts and does not list.
+        near: rejected hard links from a member to a member of another cluster, each with `here`,
+            `there` and `cluster_id`.
         soft: links from members to the first suppliers.
         suppliers: rows of suppliers/, most records first.
-        scripts: the wordings of those suppliers that are scripts.
-        days: mentions of each identifier by UTC day (`date.toordinal`); of other clusters too, as
-            `roles`, `carriers`.
+        scripts: the wordings of the suppliers that are scripts.
+        days: mentions of each identifier by UTC day (`date.toordinal`). `days`, `roles` and
+            `carriers` also have identifiers of other clusters.
         roles: mentions of each identifier by role.
         carriers: carriers that handed over the calls of each number, sorted.
     """
@@ -83,7 +83,7 @@ class ClusterFacts:
 
     @property
     def accepted(self) -> list[Row]:
-        """Those links between members that were accepted."""
+        """Accepted links between members."""
         return [link for link in self.inside if link["accepted"]]
 
 
@@ -147,7 +147,7 @@ def _gather(
 def read_members(run: RunFolder, here: pc.Expression, ids: pa.Array) -> tuple[pa.Table, IntArray]:
     """Reads members with their entities, by cluster in the order of `ids`, most records first.
 
-    Returns them, and the place of each one's cluster.
+    Returns the members, and the place of each member's cluster.
     """
     members = tables.read_table(run, MEMBERS, where=here)
     named = members["entity_id"].combine_chunks()
@@ -177,7 +177,7 @@ def _people(names: pa.Array, people: pa.Table) -> dict[str, Counter[Any]]:
 def clusters_by_supplier(run: RunFolder, where: pc.Expression) -> pa.Table:
     """Returns the suppliers of the rows that match `where`, by id, each with its `cluster_ids`.
 
-    The clusters of most records are first; `records` are those of all.
+    The clusters of most records are first; `records` counts the records of all clusters.
     """
     columns = ["entity_id", "kind", "cluster_id", "records", "clusters"]
     order = [("entity_id", "ascending"), ("records", "descending"), ("cluster_id", "ascending")]
@@ -202,10 +202,10 @@ def read_carriers(run: RunFolder, members: pa.Array) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class LinkTables:
-    """Links of clusters by the place of each one's cluster (`of`), the best-evidenced first.
+    """Links of clusters by the place of their cluster (`of`), the best-evidenced first.
 
-    `inside` has the rows of both members (`row_a`, `row_b`), the others the row of the one that
-    is `here`, in `row`, and `there`; `near` also the `cluster_id` of the other end.
+    `inside` has the rows of both members (`row_a`, `row_b`). The other tables have the row of the
+    member (`row`) and the id of the other end (`there`); `near` adds the `cluster_id` of that end.
     """
 
     inside: pa.Table
@@ -229,7 +229,7 @@ def link_tables(
         cluster_of: the place of each member's cluster, from 0.
         suppliers: ids of suppliers. Their links to members are read as soft links.
         columns: columns of the links.
-        soft_columns: columns of soft links, `weight` among them, where they are fewer.
+        soft_columns: columns of soft links, if fewer than `columns`; must include `weight`.
     """
     known, drawn = IdIndex(members["entity_id"]), IdIndex(suppliers)
     names = [name for name in LINKS.schema.names if name in {*_ENDS, "strength", *columns}]
@@ -248,7 +248,7 @@ def link_tables(
     within = (a >= 0) & (a == b)
     link = np.flatnonzero(within)
     inside = _ranked(links, link, {"row_a": row_a[link], "row_b": row_b[link], _OF: a[link]})
-    # A link across is there twice, one after the other: once for each end that is a member.
+    # A link across clusters can stand twice in succession: once for each end that is a member.
     row, of_row, there = (
         np.column_stack(pair).ravel() for pair in ((row_a, row_b), (a, b), (drawn_b, drawn_a))
     )
@@ -287,7 +287,7 @@ def _ranked(links: pa.Table, places: IntArray, more: dict[str, Any]) -> pa.Table
 
 
 def _cluster_of(run: RunFolder, ids: pa.ChunkedArray, members: pa.Table) -> pa.ChunkedArray:
-    """Returns the clusters of ids, of these members or others; null of one in none."""
+    """Returns the cluster of each id, whether or not it is in `members`; null without a cluster."""
     distinct = ids.unique()
     strangers = distinct.filter(pc.invert(pc.is_in(distinct, members["entity_id"])))
     others = tables.read_table(run, MEMBERS, _KNOWN, pc.field("entity_id").isin(strangers))

@@ -1,4 +1,4 @@
-"""The digest of what a run shows of an identifier: a decision names by it what its author saw."""
+"""The digest of a run's evidence on an identifier: a decision says by it what its author saw."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from schemas.tables import ENTITIES, LINKS, MEMBERS
 def evidence_digest(run: Run, entity_id: str) -> str:
     """Returns the SHA-256 of the rows of a cluster, the same for each of its members, in hex.
 
-    These are its rows of members/ and entities/, and all links of its members, accepted or not: how
-    many reporters, records and organisations bear each. Of what is in no cluster it has its own.
+    The rows are those of members/ and entities/, and all links of its members, accepted or not:
+    how many reporters, records and organisations bear each. An identifier in no cluster has a
+    digest of its own rows.
     """
     clusters = read_table(run, MEMBERS, ["cluster_id"], among("entity_id", [entity_id]))
     members = read_table(

@@ -1,8 +1,7 @@
 """Disclosure control: leaves out of a copy for a reader outside what could point at a person.
 
-That is every member that too few people reported (`is_core`), what analysts wrote, quotations of
-records, what a complaint can say in a field of free text, and counts of victims that are too small.
-What is left out is counted.
+It leaves out members that too few people reported (`is_core`), analysts' words, quotations of
+records, free text of complaints, and small counts of victims. It counts what it leaves out.
 """
 
 from __future__ import annotations
@@ -48,20 +47,20 @@ NOT_LEAVING = (*OF_ANALYSTS, EARLIER_VERSION)
 _OF_DECISIONS = "decisions_contradict"
 
 SUPPRESS_BELOW = 5
-"""Smallest count of victims but 0 that a reader outside sees.
+"""Smallest count of victims, apart from 0, that a reader outside sees.
 
 Eurostat and UK ONS use thresholds from 3 to 10.
 """
 
 
 SUPPLIER_PEOPLE = 2
-"""People whose records must name a supplier that leaves: one call may be of anybody."""
+"""Least people whose records name a supplier that leaves: a single call may be anybody's."""
 
 CORE = pc.field("tier") == Tier.CORE
 """Chooses the rows of members/ that may leave by value."""
 
 REVIEWED_CORE = CORE & (pc.field("review") == Review.REVIEWED)
-"""Chooses those of them that an analyst's decision covers."""
+"""Chooses the core members that an analyst's decision covers."""
 
 
 def is_core(member: Mapping[str, Any]) -> bool:
@@ -82,9 +81,9 @@ def is_reviewed_core(member: Mapping[str, Any]) -> bool:
 
 
 def is_thin(cluster: Mapping[str, Any]) -> bool:
-    """Returns True for a row of clusters/ with a join that few bear and nobody vouches for.
+    """Returns True for a row of clusters/ with a join that few report and no analyst confirmed.
 
-    Nothing of it leaves in what holds reviewed members alone.
+    Files of reviewed members alone leave such a cluster out.
     """
     return ClusterFlag.THIN in (cluster.get("flags") or ())
 
@@ -95,7 +94,7 @@ def thin_clusters(run: RunFolder) -> pa.Array:
 
 
 def thin_sides(run: RunFolder) -> dict[str, list[str]]:
-    """Returns the members on one side of the thin join of each cluster of a run that has one."""
+    """Returns the members on one side of the thin join of each thin cluster, by cluster id."""
     rows = tables.read_table(run, CLUSTERS, ["cluster_id", "flags", "thin_side"]).to_pylist()
     return {row["cluster_id"]: row["thin_side"] for row in rows if is_thin(row)}
 
@@ -103,8 +102,8 @@ def thin_sides(run: RunFolder) -> dict[str, list[str]]:
 def keep_members(whole: ClusterFacts, kept: Collection[str]) -> ClusterFacts:
     """Returns a cluster with the members in `kept` by value, the others as a count (`left_out`).
 
-    Of links to other clusters the end outside is left out; the name is one of a member that is
-    kept; brands are those of the shipped list, since any other is text of a complaint.
+    Links to other clusters lose their other end. The name is that of a kept member. Only brands of
+    the shipped list stay, since any other brand is text of a complaint.
     """
     members = [member for member in whole.members if member["entity_id"] in kept]
     ids = {member["entity_id"] for member in members}
@@ -139,7 +138,7 @@ def core_ids(run: RunFolder) -> pa.Array:
 
 
 def core_names(run: RunFolder) -> dict[str, str]:
-    """Names every cluster as `keep_members` does where its core members alone are kept."""
+    """Returns the name of each cluster as `keep_members` gives it to its core members."""
     members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], CORE)
     cluster_of = dict(zip(*(column.to_pylist() for column in members.columns), strict=True))
     wanted = pc.field("entity_id").isin(members["entity_id"].combine_chunks())
@@ -159,7 +158,7 @@ def _has_both_ends(link: Row, ids: Collection[str]) -> bool:
 
 
 def _without_other_end(link: Row) -> Row:
-    """Returns a link to another cluster with its other end as the kind of identifier that it is."""
+    """Returns a link to another cluster with its other end replaced by its kind of identifier."""
     if "there_kind" in link:
         return link  # left out already
     there, kind = hide_other_end(link["there"]), link["there"].partition(":")[0]
@@ -173,7 +172,7 @@ def hide_other_end(entity_id: str) -> str:
 
 
 def listed_brands(brands: Sequence[str] | None) -> list[str]:
-    """Returns the brands that the shipped lists know; runs of before have others, too."""
+    """Returns the brands that the shipped lists know; older runs have others, too."""
     names = {brand: brand.lower().replace(" ", "_") for brand in brands or []}
     return [brand for brand, name in names.items() if canonical_brand(name) == name != OTHER]
 
@@ -183,7 +182,7 @@ def _seniority(member: Row) -> tuple[int, datetime, str]:
 
 
 def _name(cluster: Row, members: Sequence[Row], brands: Sequence[str]) -> str:
-    """Names a cluster as clusters/ does, or without members by its id."""
+    """Names a cluster as clusters/ does; a cluster without members is named by its id."""
     if not members:
         return f"cluster {cluster['cluster_id']}"
     best = min(members, key=_seniority)["value"]
@@ -216,7 +215,7 @@ def keep_core(whole: ClusterFacts) -> ClusterFacts:
 
 
 def keep_leaving(whole: ClusterFacts) -> ClusterFacts:
-    """Returns a cluster with its reviewed core members by value; of a thin one with none."""
+    """Returns a cluster with its reviewed core members by value; a thin cluster keeps none."""
     reviewed = {member["entity_id"] for member in whole.members if is_reviewed_core(member)}
     return keep_members(whole, set() if is_thin(whole.row) else reviewed)
 
@@ -255,9 +254,9 @@ def _without_names(value: Any) -> Any:
 
 
 def redact_counters(counters: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:
-    """Returns counts by name, those of fields of no contract in one: their names are of the input.
+    """Returns counts by name, with all fields outside the contract as one count.
 
-    Where a file has people as its keys, such a name is one's.
+    Their names come from the input: a file with people as its keys would show a person's name.
     """
     return {
         group: {OTHER_FIELDS: sum(counts.values())} if group.endswith(UNKNOWN_FIELDS) else counts
@@ -266,7 +265,7 @@ def redact_counters(counters: Mapping[str, dict[str, int]]) -> dict[str, dict[st
 
 
 def suppliers_shown(run: RunFolder, *, redact: bool) -> pc.Expression:
-    """Chooses the rows of suppliers/: outside only those that records of two people name."""
+    """Chooses the rows of suppliers/; a redacted copy has only suppliers that two people name."""
     if not redact:
         return pc.scalar(True)
     suppliers = tables.read_table(run, SUPPLIERS, ["entity_id"])["entity_id"].unique()
@@ -278,9 +277,9 @@ def suppliers_shown(run: RunFolder, *, redact: bool) -> pc.Expression:
 def suppress_small_counts(counts: Sequence[int], floor: int) -> list[int | None]:
     """Returns counts of exclusive groups, None for those that stay hidden.
 
-    Those below `floor` are hidden, but for 0. One alone could be computed from the sum of all, so
-    that the next larger one is then hidden too (secondary suppression: Willenborg and de Waal,
-    Elements of Statistical Disclosure Control, 2001).
+    Counts from 1 to below `floor` are hidden. A single hidden count could be computed from the sum
+    of all, so the next larger count is then hidden too (secondary suppression: Willenborg and
+    de Waal, Elements of Statistical Disclosure Control, 2001).
     """
     hidden = {place for place, count in enumerate(counts) if 0 < count < floor}
     if len(hidden) == 1:
@@ -290,9 +289,9 @@ def suppress_small_counts(counts: Sequence[int], floor: int) -> list[int | None]
 
 
 def sum_shown_counts(counts: Iterable[int | None]) -> tuple[int | None, bool]:
-    """Returns the sum of counts that may be shown, None without any, and whether none is hidden.
+    """Returns the sum of the shown counts, None without any, and whether all counts are shown.
 
-    It is made of what is shown alone, so that it tells nothing of what is hidden.
+    Hidden counts are not in the sum, so it says nothing about them.
     """
     every = list(counts)
     shown = [count for count in every if count is not None]
@@ -300,7 +299,7 @@ def sum_shown_counts(counts: Iterable[int | None]) -> tuple[int | None, bool]:
 
 
 def suppressed_shown(entities: pa.Table, *, redact: bool) -> pa.Table:
-    """Returns suppressed entities: outside only those that a list knows, and no decision names."""
+    """Returns suppressed entities; a redacted copy has those of lists, and none of decisions."""
     rows = entities.filter(pc.field("status") == Status.SUPPRESSED)
     if not redact:
         return rows

@@ -1,12 +1,12 @@
-"""Evidence numbers: a short name, with check characters, of what an organisation hands over.
+"""Evidence numbers: short names, with check characters, for what an organisation hands over.
 
     RT-7K3M-9QDX-4F
 
-Eight characters of Crockford's base32 are made of the issuer and of the thing: an identifier, a
-record, a link, a cluster, a letter. They are 40 bits: one in a million million things has the
-number of another one given. So the same thing has the same number in every package of its
-issuer, and whoever has the thing can tell the number; nobody can tell the thing from the number
-but by trying things. Two check characters of ISO 7064 (MOD 1271-36) follow.
+Eight characters of Crockford's base32 are a digest of the issuer and the thing: an identifier, a
+record, a link, a cluster or a letter. They have 40 bits, so two given things share a number once
+in a million million. The same thing has the same number in every package of its issuer. Whoever
+has the thing can compute the number; the number gives the thing away only to whoever guesses it.
+Two check characters of ISO 7064 (MOD 1271-36) follow.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 from itertools import count
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's: without I, L, O and U, which are read as others. Check characters have no other."""
+"""Crockford's: without I, L, O and U, which look like others. Check characters use it, too."""
 
 _MODULUS, _RADIX, _VALUES = 1271, 36, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

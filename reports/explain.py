@@ -51,7 +51,7 @@ MEMBER_LIMIT = 5
 """Members of a part that are named, those of most complaints first."""
 
 RAW_LIMIT = 80
-"""Characters of a record's own text that are shown."""
+"""Characters shown of a record's own text."""
 
 RECORD_LIMIT = 10
 """Records of a link that are shown."""
@@ -60,10 +60,10 @@ BEARER_LIMIT = 20
 """Reporters of a join whose records are shown."""
 
 RECORDS_OF_BEARER = 3
-"""Records of one of them that are shown."""
+"""Records shown of each of these reporters."""
 
 QUERY_LIMIT = 500
-"""Characters of what a person wrote that are read."""
+"""Characters read of a person's query."""
 
 _SPECIFIC = (
     EntityKind.EMAIL,
@@ -84,9 +84,9 @@ class NotNamedError(ValueError):
 def find_entity(run: RunFolder, written: str) -> str:
     """Finds the one entity of a run that `written` names; returns its id.
 
-    Any form will do that the pipeline itself would read in a record: an id, `(888) 555-0123`,
-    `hxxps://refund[.]example/pay`, an IBAN with blanks. National numbers are read as in the
-    countries of the run's victims.
+    `written` can have any form that the pipeline reads in a record: an id, `(888) 555-0123`,
+    `hxxps://refund[.]example/pay`, an IBAN with blanks. National numbers are read as numbers of
+    the countries of the run's victims.
 
     Raises:
         NotNamedError: for none, or for several of one kind.
@@ -213,7 +213,7 @@ def describe_entity(run: RunFolder, entity_id: str) -> dict[str, Any]:
 
 
 def _epochs(run: RunFolder, entity_id: str) -> list[str]:
-    """Returns the ids of other epochs of the same identifier: those of other holders, maybe."""
+    """Returns the ids of other epochs of the same identifier, which other people may have held."""
     identifier = without_epoch(entity_id)
     same = (pc.field("entity_id") == identifier) | pc.starts_with(
         pc.field("entity_id"), f"{identifier}#"
@@ -254,7 +254,7 @@ def _cluster_of(run: RunFolder, entity_id: str) -> str | None:
 def _path(run: RunFolder, a: str, b: str) -> list[Row]:
     """Returns the strongest path: over accepted links if there is one, else hard ones, else any.
 
-    Links are those of a, b and the members of their clusters, and those one step away.
+    It searches the links of a, b and the members of their clusters, and the links one step away.
     """
     clusters = {
         cluster_id for cluster_id in (_cluster_of(run, a), _cluster_of(run, b)) if cluster_id
@@ -321,10 +321,11 @@ def _cluster(run: RunFolder, cluster_id: str) -> dict[str, Any]:
 
 
 def describe_cuts(run: RunFolder, row: Row) -> list[dict[str, Any]]:
-    """Returns the weakest cut of a row of clusters/, and its thin join where that is another.
+    """Returns the weakest cut of a row of clusters/, and its thin join if it is another cut.
 
-    Each has the sides, and the records of the reporters who bear it: those that name members on
-    both sides, else one of each. Reporters are numbered: their pseudonyms explain nothing.
+    Each has its two sides, and the records of the reporters who name members on both. A reporter
+    without a record that names both sides has a record for each side. Reporters are numbered:
+    their pseudonyms explain nothing.
     """
     sides = {name: row[name] for name in ("weakest_side", "thin_side") if row.get(name) is not None}
     if sides.get("weakest_side") == sides.get("thin_side"):
@@ -565,7 +566,7 @@ def _sides(cut: Row) -> str:
 
 
 def cut_lines(cut: Row) -> Iterator[str]:
-    """Yields the lines of one of `describe_cuts`, safe for a terminal."""
+    """Yields the lines of a cut from `describe_cuts`, safe for a terminal."""
     least = "at least " if cut["at_least"] else ""
     people = f"{quantity(cut['reporters'], 'reporter')} {'is' if cut['reporters'] == 1 else 'are'}"
     yield f"Falls into two if {least}{people} wrong: {_sides(cut)}"

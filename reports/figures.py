@@ -1,6 +1,6 @@
 """Figures of a cluster as plain data: where its members stand, and which give way to others.
 
-Both are the workbench's and the referral's. Positions are the same for the same graph every time.
+The workbench and the referral show both. The same graph always has the same positions.
 
 A cluster keeps its shape from day to day: members that were in the figure before stay where they
 were, and new ones find their places among them. `partition.read_positions` reads those of an
@@ -30,19 +30,19 @@ WIDE = 1.6
 """Width of the figure for a height of 1; places are shares of its width and height."""
 
 ITERATIONS = 50
-"""Steps of a layout. Of 20, links cross half as often again; 100 gain little."""
+"""Steps of a layout. With 20, half as many links again cross; 100 gain little."""
 
 DECIMALS = 4
-"""Of a place: the page has no more, and an old place stays the same through any sums."""
+"""Decimals of a place: the page has no more, and an old place stays the same through any sums."""
 
 LEAST_KNOWN = 0.5
-"""Share of members with an old place below which a layout starts anew."""
+"""Least share of members with an old place for a layout to keep the old places."""
 
 MARGIN = 0.05
 """Share by which a figure shrinks at most on each side for new nodes.
 
-Of 50 simulated clusters that tripled by 3 % at a time, four times as many members stood too close
-to another without it.
+Without it, four times as many members stood too close to another, in 50 simulated clusters that
+tripled by 3 % at a time.
 """
 
 ROW_LIMIT = 80
@@ -60,7 +60,7 @@ _POINT = 1e-6
 """Extent below which a figure is a point."""
 
 DRAWN_MEMBERS = 1_000
-"""Members that are drawn, most records first: of more, none could be made out."""
+"""Members that are drawn, most records first: among more, a reader could make out none."""
 
 
 def layout_positions(
@@ -76,8 +76,8 @@ def layout_positions(
     Args:
         nodes: to lay out, in any order.
         edges: between two nodes, in any order.
-        before: places in the last figure, of these and any other nodes. They stay, but for a
-            `MARGIN` that new nodes outside may need. A figure of mostly new nodes starts anew.
+        before: places in the last figure, of these and any other nodes. They stay, apart from a
+            `MARGIN` that new nodes outside may need. If most nodes are new, the layout starts over.
     """
     graph: rx.PyGraph[str, None] = rx.PyGraph()
     index_of = {name: graph.add_node(name) for name in sorted(nodes)}
@@ -126,7 +126,7 @@ def layout_clusters(
     """Lays out the drawn members of clusters of two or more; the others are nowhere.
 
     Args:
-        members: of the clusters, those of one after those of another.
+        members: of the clusters, cluster after cluster.
         starts: the first member of each cluster, and the end.
         inside: their links (`cluster_data.LinkTables`).
         before: the positions in the last figure.
@@ -160,8 +160,8 @@ class Handover(NamedTuple):
 def find_handovers(facts: ClusterFacts, most: int = ROW_LIMIT) -> list[Handover]:
     """Pairs members of one kind, linked or with a neighbour in common, if one follows the other.
 
-    Each gives way to one and follows one at most; the shortest gaps are paired first. Only the
-    `most` members that most records name are paired, which a timeline shows.
+    A member gives way to at most one, and follows at most one; the shortest gaps are paired first.
+    Only the `most` members with most records are paired: the rows of a timeline.
     """
     shown = first_rows(facts, most)
     linked: dict[str, set[str]] = {member["entity_id"]: set() for member in facts.members}

@@ -1,6 +1,6 @@
-"""Reader of signed letters that others send, hostile until signature and every field are checked.
+"""Reader of signed letters from others, hostile until signature and every field are checked.
 
-Offers, feeds, revocations, corrections, consents, lists of keys, and counts of shared victims.
+It reads offers, feeds, revocations, corrections, consents, key lists, and shared-victim counts.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 
 OFFERABLE_KINDS = tuple(str(kind) for kind in EntityKind if BY_KIND[kind].offered)
-"""Kinds that a policy can name: suppliers serve others too, and are nobody's to denounce."""
+"""Kinds that a policy can name. Suppliers also serve honest customers, so no offer accuses them."""
 
 MAX_OFFER_BYTES = 256 * 2**20
 """Longest file that is read."""
 
 MAX_ROWS = 1_000_000
-"""Identifiers that the rows of an offer's evidence may name in all: about 30 MB of them."""
+"""Identifiers that all rows of an offer's evidence may name together: about 30 MB."""
 
 MAX_PEOPLE = 10_000_000
-"""People that one offer may count: more than report fraud to any organisation in a year.
+"""People whom an offer may count: more than report fraud to any organisation in a year.
 
-The largest collection that is published, Consumer Sentinel of the United States' Federal Trade
-Commission, has 6.5 million reports of 2024, of all fraud.
+The largest published collection, Consumer Sentinel of the United States' Federal Trade Commission,
+has 6.5 million reports of all fraud for 2024.
 """
 
 MAX_REVOKED = 10_000
-"""Offers that one revocation may name: all are remembered, and looked up by each command."""
+"""Offers that a revocation may name: each is remembered, and every command looks them up."""
 
 MAX_LISTED_KEYS = 100
 """Keys that one list may name."""
@@ -66,7 +66,7 @@ LONGEST_VALID = timedelta(days=366)
 """The longest that any policy lets an offer be valid."""
 
 CLOCK_TOLERANCE = timedelta(days=1)
-"""The most that another's clock may be ahead of ours."""
+"""How far a sender's clock may be ahead of ours."""
 
 _PHONE = re.compile(r"phone:\+[1-9]\d{6,14}(#([2-9]|[1-9]\d{1,3}))?", re.ASCII)
 
@@ -105,7 +105,7 @@ def signer_of(
     named = _NAMED_KEY.search(content)
     if named is not None and named[1].decode() != signer:
         raise OfferError("is signed by another key than it names")
-    # A key is one organisation's alone; one's own can be trusted as that of one's own slug, too.
+    # A key belongs to one organisation. Our own key can also be listed under our slug.
     owners = (org for org, keys in trusted.items() for k in keys if signing.key_id(k) == signer)
     return min(owners), signer
 
@@ -115,8 +115,8 @@ def parse_file(content: bytes, signed_by: str, *kinds: type[Any]) -> Any:
 
     Args:
         content: canonical JSON, which says of what format it is.
-        signed_by: the organisation that must be its sender; nothing where the letter itself says.
-        kinds: of letters that it may be.
+        signed_by: the organisation that must be its sender; empty if the letter itself says.
+        kinds: kinds of letters that it may be.
 
     Raises:
         OfferError: naming the first field that is wrong.
@@ -262,7 +262,7 @@ def _check_feed(feed: Feed) -> None:
 
 
 def is_entity_id(entity_id: str) -> bool:
-    """Tells whether an id that another sent is of a kind that leaves, and as a run has it."""
+    """Tells whether a received id is of a kind that leaves, and spelled as a run spells it."""
     kind, _, value = entity_id.partition(":")
     if kind not in OFFERABLE_KINDS or not value or len(entity_id) > MAX_ENTITY_ID_LENGTH:
         return False
@@ -275,7 +275,7 @@ def is_entity_id(entity_id: str) -> bool:
 
 
 def _is_canonical(entity_id: str) -> bool:
-    """Tells whether an id is as a run has it: lists and registers know it in no other spelling."""
+    """Tells whether an id is spelled as in a run: lists and registers know only that spelling."""
     kind, _, value = entity_id.partition(":")
     if kind in ("domain", "email"):
         local, sign, host = value.rpartition("@")
@@ -297,8 +297,8 @@ def _check_cluster(cluster: OfferedCluster, number: int, terms: Terms, where: st
     need(rising([counted.country for counted in countries]), f"{where}.countries")
     need(all(counted.victims >= terms.k for counted in countries), f"{where}.country")
     need(rising([loss.currency for loss in losses]), f"{where}.losses")
-    # A table is shown with the sum of the rest, and losses beside countries that state them, or, of
-    # one currency, beside many victims whose countries are not shown.
+    # A table of countries needs the sum of the rest. A loss needs a shown country of its currency;
+    # a single currency may instead stand beside many victims whose countries are not shown.
     need(not countries or cluster.elsewhere is not None, f"{where}.elsewhere")
     crowd = (cluster.elsewhere or 0) > SMALLEST_TABLE * terms.k + terms.k
     need(not losses or countries or (crowd and len(losses) == 1), f"{where}.losses")

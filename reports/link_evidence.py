@@ -35,13 +35,13 @@ RecordKey = tuple[str, str, str]
 """Kind of record, organisation, id."""
 
 SURE_CONFIDENCE = 0.9
-"""Confidence of a reading below which it is named as a doubt."""
+"""Least confidence of a reading that is not named as a doubt."""
 
 TIER_WORDS = {
     "core": "Core: two or more people reported it independently",
     "verify": "Verify before use",
 }
-"""Tiers as pages and terminals say them."""
+"""Words for tiers on pages and terminals."""
 
 REVIEW_WORDS = {
     "reviewed": "reviewed by an analyst",
@@ -57,9 +57,9 @@ REASSIGNED_DAYS = 45
 def precision_of_sources(run: RunFolder, orgs: Sequence[str]) -> list[dict[str, Any]]:
     """Returns how often the reporters of each organisation and channel were right, by decisions.
 
-    `right` of them name suspects' identifiers, `wrong` rather others', with Wilson's interval of
-    the share that is right; in ranks each counts as `weight` of a reporter. The sources with the
-    surest precision are first.
+    `right` of them name suspects' identifiers, `wrong` name identifiers of others. `low` and `high`
+    are Wilson's interval of the share that is right. In ranks each counts as `weight` of a
+    reporter. The sources with the surest precision are first.
     """
     rows = []
     manifest = getattr(run, "manifest", None) or {}
@@ -73,10 +73,10 @@ def precision_of_sources(run: RunFolder, orgs: Sequence[str]) -> list[dict[str, 
 
 
 def parts_by_org(inside: pa.Table, starts: IntArray) -> dict[int, dict[str, list[int]]]:
-    """Returns into which parts clusters fall by the links that each organisation bears alone.
+    """Returns the parts of clusters that no single organisation's links hold together.
 
-    Of the clusters, by place, that the accepted links of all make whole and those of no single one:
-    how many members the `FIRST_PARTS` largest of two or more have, by organisation.
+    The result has, by place of the cluster and by organisation, the sizes of the `FIRST_PARTS`
+    largest parts that this organisation's accepted links make. A part has two members or more.
 
     Args:
         inside: links between members of one cluster (`cluster_data.LinkTables`).
@@ -85,7 +85,7 @@ def parts_by_org(inside: pa.Table, starts: IntArray) -> dict[int, dict[str, list
     rows = inside.filter(inside["accepted"])
     bearers = rows["orgs"].combine_chunks()
     orgs = pc.list_flatten(bearers).dictionary_encode()
-    # A member has a node for all organisations (0), and one for each that bears a link of it.
+    # A member has a node in layer 0, for all organisations, and in the layer of each that links it.
     layer = np.append(np.zeros(len(rows), np.int64), orgs.indices.to_numpy() + 1)
     link = np.append(np.arange(len(rows)), pc.list_parent_indices(bearers))
     ends = [layer * starts[-1] + rows[name].to_numpy()[link] for name in ("row_a", "row_b")]
@@ -115,13 +115,13 @@ class EvidenceRecord:
 
     Attributes:
         record: its id, with the organisation.
-        victim: who reported it; the record itself where that is not known.
+        victim: who reported it; the record itself if the reporter is not known.
         hard: whether both ends have a hard role in it.
         k: how many identifiers it names.
         share: its part of the weight, 1/(k-1) for each of its people.
-        counted: whether it counts: of one victim's records that with the largest share does.
-        people: how many it counts, who report the same: of an offer, or one.
-        mentions: where both ends were read.
+        counted: whether it counts: only the record with a victim's largest share does.
+        people: how many people report the same: more than 1 only in evidence of an offer.
+        mentions: the mentions of both ends.
     """
 
     record: str
@@ -139,7 +139,7 @@ class EvidenceRecord:
 class Evidence:
     """Records of evidence by id: their mentions, their victims.
 
-    `linking` are the entities that links were made of: all but the known-legitimate.
+    `linking` are the entities that can have links: all except the known-legitimate.
     """
 
     mentions: Mapping[str, list[Row]]
@@ -246,7 +246,7 @@ def record_key(row: Row) -> RecordKey:
 
 
 def _evidence_key(row: Row, calls: Mapping[RecordKey, Row]) -> tuple[str, str]:
-    """Returns the id of the evidence that a mention is of, and that of its record."""
+    """Returns the id of a mention's piece of evidence, and of its complaint, or else its call."""
     if row["record_kind"] == RecordKind.COMPLAINT:
         return f"{row['source_org']}|{row['record_id']}", row["record_id"]
     call = calls.get(record_key(row))
@@ -320,7 +320,7 @@ def link_doubts(link: Row, parts: Sequence[EvidenceRecord]) -> list[Fact]:
 
 
 def _unsure_readings(parts: Sequence[EvidenceRecord]) -> Iterator[Fact]:
-    """Yields the ends that were only ever read with doubt."""
+    """Yields the ends that every record read with doubt."""
     best: dict[str, Row] = {}
     for part in parts:
         for row in part.mentions:
@@ -370,7 +370,7 @@ def strongest_path(links: Iterable[Row], a: str, b: str) -> list[Row]:
     """Returns the links of the most likely path from a to b; none if there is no path.
 
     A link of weight w is right with probability 1 - 2^-w (docs/evidence.md), a path with the
-    product over its links. Of equal paths, the same one is found for any order of `links`.
+    product over its links. Among equal paths, the choice does not depend on the order of `links`.
     """
     import networkx as nx
 

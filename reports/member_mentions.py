@@ -1,7 +1,7 @@
 """The mentions of members: counted, sampled, quoted, and the wordings of scripts beside them.
 
-In: the table mentions/ of a run, and ids. Out: `MemberMentions`, of which the page of a cluster, an
-explanation and a referral take days, roles, records and excerpts.
+In: the table mentions/ of a run, and ids. Out: `MemberMentions`, which gives the page of a cluster,
+an explanation and a referral their days, roles, records and excerpts.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ READINGS_PER_ORG = 2
 """Records of one identifier and organisation that are quoted, narratives first."""
 
 QUOTED_AROUND = 90
-"""Characters of a narrative that are shown on either side of what was read."""
+"""Characters of a narrative that are shown on either side of an identifier."""
 
 RECORD = ("source_org", "record_kind", "record_id")
 """Columns of mentions/ that name a record."""
@@ -66,8 +66,8 @@ Pieces = tuple[tuple[str, bool], ...]
 class Reading(NamedTuple):
     """A row of mentions/: an identifier read in one place of one record.
 
-    `before` and `after` are the words around it, masked as the run keeps them; None where it was
-    not read in a narrative, or narratives are withheld.
+    `before` and `after` are the words around it, masked as the run keeps them. They are None if it
+    was not read in a narrative, or narratives are withheld.
     """
 
     entity_id: str
@@ -96,9 +96,9 @@ class MemberMentions:
 
     Attributes:
         rows: the mentions, with `EVIDENCE_COLUMNS`.
-        member: the place of the member of each.
-        count: members.
-        of_scripts: mentions of scripts that have words, these cut to `WORDING_LIMIT`.
+        member: the place of each mention's member.
+        count: number of members.
+        of_scripts: mentions of scripts that have words, cut to `WORDING_LIMIT`.
     """
 
     rows: pa.Table
@@ -119,7 +119,7 @@ class MemberMentions:
 
     @property
     def days(self) -> IntArray:
-        """The day of UTC of each mention, since 1970."""
+        """The UTC day of each mention, in days since 1970."""
         times = self.rows["observed_at"].cast(INTEGER).to_numpy()
         return np.asarray(times // (SECONDS_A_DAY * 1_000_000))
 
@@ -129,7 +129,7 @@ class MemberMentions:
         return self.rows["role"].cast(TEXT)
 
     def people_by(self, values: Any) -> pa.Table:
-        """Sums people by `member` and `value`, in order; `values` has one for each mention."""
+        """Sums people by `member` and `value`, in order; `values` has a value for each mention."""
         columns = {"member": self.member, "value": values, "people": people_counted(self.rows)}
         sums = aggregate(pa.table(columns), ["member", "value"], [("people", "sum")])
         return sums.sort_by([("member", "ascending"), ("value", "ascending")])
@@ -137,8 +137,8 @@ class MemberMentions:
     def sample(self, per_org: int) -> IntArray:
         """Returns the mentions to show: `per_org` records of each member and organisation.
 
-        The newest are taken, those in a narrative first, and one mention a record; by member and
-        organisation in the order in which they are taken.
+        It takes records with a narrative first, then the newest, and one mention a record. Mentions
+        stand by member and organisation, then in the order in which they were taken.
         """
         group, record = (np.cumsum(mask) - 1 for mask in (self.begins_org, self.begins_record))
         in_narrative = pc.fill_null(pc.equal(self.rows["field"], NARRATIVE), False)
@@ -168,7 +168,7 @@ class MemberMentions:
 def read_mentions(
     run: RunFolder, ids: pa.Array, scripts: Iterable[str] = (), *, few: bool = False
 ) -> MemberMentions:
-    """Reads the mentions of members, and of `scripts`; `few` of all that the run has."""
+    """Reads the mentions of members, and of `scripts`; `few` if the ids are few of the run's."""
     script_ids = pa.array(scripts, TEXT)
     where = pc.field("entity_id").isin(pa.concat_arrays([ids, script_ids])) if few else None
     known, asked = IdIndex(ids), IdIndex(script_ids)
@@ -206,7 +206,7 @@ def sample_readings(
 def quoted_around(
     rows: pa.Table, narratives: NarrativeReader
 ) -> Iterator[tuple[str | None, str | None]]:
-    """Yields the words before and behind each mention, if a narrative has it at that place."""
+    """Yields the words before and after each mention, if a narrative has it at that place."""
     names = ("source_org", "record_id", "field", "start", "end", "raw")
     places = list(zip(*(rows[name].to_pylist() for name in names), strict=True))
     wanted = {place[:2] for place in places if place[2] == NARRATIVE}
@@ -264,7 +264,7 @@ def compare_words(template: str, wording: str) -> Pieces:
     words, others = wording.split(), template.split()
     start = _equal_words(words, others)
     end = _equal_words(reversed(words[start:]), reversed(others[start:]))
-    # Most wordings differ in one place alone: what surrounds it needs no alignment.
+    # Most wordings differ in a single place, and the words around it need no alignment.
     middle, rest = words[start : len(words) - end], others[start : len(others) - end]
     pieces = [(words[:start], False)]
     if middle and rest:
@@ -277,5 +277,5 @@ def compare_words(template: str, wording: str) -> Pieces:
 
 
 def _equal_words(words: Iterable[str], others: Iterable[str]) -> int:
-    """Counts the words with which both begin."""
+    """Counts the words that both begin with."""
     return len([*takewhile(bool, map(operator.eq, words, others))])

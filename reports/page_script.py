@@ -16,8 +16,7 @@ EXPORT = re.compile(r"^((?:/\*\*.*\*/ )?)export (?=(?:async|function|const|let)\
 def joined_script() -> str:
     """Returns the modules in one function of one script, each after those that it imports.
 
-    So an import names what another module exports as it is called there, and a name stands in one
-    module alone.
+    So an import must not rename what it imports, and no two modules may define the same name.
     """
     folder = files("reports").joinpath("assets", "workbench")
     texts = {

@@ -1,8 +1,8 @@
 """Cuts a run into parts for groups of clusters, in one pass a table however many groups there are.
 
-Each part is a folder that is read as a run is (`tables.PARTITION_SUFFIX`), with all that
-`gather_job` reads for its group and little else. Rows pass a batch at a time; what stays in
-memory are the members of the run, its suppliers, and which record names members of which group.
+Each part is a folder that can be read like a run (`tables.PARTITION_SUFFIX`), with all that
+`gather_job` reads for its group and little else. Rows pass a batch at a time. Memory holds the
+members of the run, its suppliers, and which record names members of which group.
 Positions of nodes in figures are read from a part, too, or from the graph of an earlier run.
 """
 
@@ -47,7 +47,7 @@ from transforms.arrow import concat_ranges, one_batch
 Groups = NDArray[np.int64]
 
 GroupedRows = tuple[pa.RecordBatch, Groups]
-"""Rows, and the group that each goes to; -1 for none."""
+"""Rows, and the group of each row; -1 for none."""
 
 Point = tuple[float, float]
 
@@ -56,7 +56,7 @@ T = TypeVar("T")
 NODE_POSITIONS = Table(
     "places", pa.schema([("id", TEXT), ("cluster", TEXT), ("x", NUMBER), ("y", NUMBER)]), ("id",)
 )
-"""The position of each entity, from 0 to 1, in the figure of which cluster."""
+"""The position of each entity, from 0 to 1, and the cluster whose figure it is in."""
 
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
@@ -66,7 +66,7 @@ _CARRIED = ("suspect_number", "carrier")
 
 
 def in_groups(sizes: Iterable[tuple[T, int]], most: int) -> list[list[T]]:
-    """Returns what has a size in groups of at most `most`, in order; what is larger is alone."""
+    """Groups parts in order up to a total size of `most`; a larger part is a group of its own."""
     groups: list[list[T]] = []
     room = 0
     for part, size in sizes:
@@ -146,7 +146,7 @@ class _Cut:
 
 
 class _GroupOf:
-    """Ids, each with the one group that it belongs to."""
+    """Ids, each with the single group that it belongs to."""
 
     def __init__(self, ids: pa.Array, groups: Groups) -> None:
         self.ids = ids
@@ -160,7 +160,7 @@ class _GroupOf:
 
 @dataclass(frozen=True)
 class _GroupsOf:
-    """Ids, each with the groups that want it: those from its start to the next one's."""
+    """Ids, each with the groups that want it: those from its start to the start of the next id."""
 
     ids: pa.Array
     starts: Groups
@@ -172,7 +172,7 @@ class _GroupsOf:
 
     @classmethod
     def of(cls, pairs: Iterable[pa.Table]) -> _GroupsOf:
-        """Makes it from tables of `id` and `group`; a pair may be there many times."""
+        """Makes it from tables of `id` and `group`, in which pairs may repeat."""
         whole = pa.concat_tables([_PAIR.empty_table(), *pairs]).group_by(_PAIR.names).aggregate([])
         once = whole.sort_by([(name, "ascending") for name in _PAIR.names]).combine_chunks()
         ids = once["id"].combine_chunks().dictionary_encode()
@@ -209,7 +209,7 @@ def _by(run: RunFolder, table: Table, column: str, ids: _GroupOf) -> Iterator[Gr
 
 
 class _Suppliers:
-    """Suppliers: which groups want which, and which of them are scripts."""
+    """Suppliers with the groups that want them, and the scripts among them."""
 
     def __init__(self, run: RunFolder, clusters: _GroupOf) -> None:
         names = ["entity_id", "kind", "cluster_id", "records"]
@@ -227,7 +227,7 @@ class _Suppliers:
         self._first = _firsts(rows, "entity_id", "cluster_id", OTHERS_LIMIT + 1)
 
     def parts(self, run: RunFolder) -> Iterator[GroupedRows]:
-        """Yields those of each group's clusters, and the first other clusters that share one."""
+        """Yields each group's rows of suppliers/, and the first other clusters of each supplier."""
         yield from _by(run, SUPPLIERS, "cluster_id", self._clusters)
         for batch in self._first.combine_chunks().to_batches():
             rows, groups = self._used.parts(batch, "entity_id")
@@ -327,7 +327,7 @@ class NodePositions:
     of_entity: Mapping[str, tuple[str, Point]] = field(default_factory=dict)
 
     def of(self, entity_ids: Iterable[str]) -> dict[str, Point]:
-        """Returns the positions in one figure: if several merge, in that with most of them."""
+        """Returns the positions in one figure: after a merge, the figure with most of the ids."""
         pictures: dict[str, dict[str, Point]] = defaultdict(dict)
         for entity_id in entity_ids:
             if entity_id in self.of_entity:
@@ -339,10 +339,10 @@ class NodePositions:
 
 
 def positions_dataset(path: str) -> ds.Dataset | None:
-    """Opens a graph/nodes.parquet; None if it is from before it had positions.
+    """Opens a graph/nodes.parquet; None if it is too old to have positions.
 
     Raises:
-        AlteredRunError: if it decodes to more than any of its size.
+        AlteredRunError: if it decodes to more than any file of its size should.
     """
     tables.check_size(path, "")
     nodes = ds.dataset(path, format="parquet")
@@ -366,7 +366,7 @@ def read_positions(source: str, before: str | None, entity_ids: pa.Array) -> Nod
 
 
 def positions_table(members: pa.Table, points: NDArray[Any]) -> pa.Table:
-    """Returns the positions of those members that have one, as `NODE_POSITIONS`."""
+    """Returns the positions of the members that have one, as `NODE_POSITIONS`."""
     there = np.isfinite(points[:, 0])
     rows = members.filter(pa.array(there))
     columns = [rows["entity_id"], rows["cluster_id"], *points[there].T]

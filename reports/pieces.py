@@ -1,14 +1,14 @@
-"""Pieces of data about clusters, of which the workbench draws the page of each, and its search.
+"""Pieces of data from which the workbench draws the pages of clusters, and its search.
 
 A piece is a script file of two lines of JSON: its texts, and its lists of small whole numbers, by
-place. A table in it has columns: whole numbers, or texts as the distinct ones and the number of
-each row's; the rows of one cluster follow those of another. So nothing is made for each row, here
-or in the search of what leaves, which reads every text once. A text is cut, nothing is markup.
-Shows what the tables of a run show to everybody who may read it, and nothing of private/. Long,
-since a piece has all that its clusters' pages say.
+place. A table in it is a set of columns, cluster after cluster. A column has whole numbers, or its
+distinct texts and the number of each row's text. So no object is made for each row, and the search
+of what leaves reads every text once. Texts are cut, and none is markup. Pieces show the tables of a
+run that all its readers may see, and nothing of private/. Long, since a piece has all that its
+clusters' pages say.
 
-The search finds identifiers, record ids and reasons, and the clusters that they lead to. It finds
-none that only a caller id or a mention names: a forged number may be an innocent subscriber's.
+The search finds identifiers, record ids and reasons, and the clusters that they lead to. It leaves
+out identifiers seen only as a caller id or a mention: a forged number may be an innocent person's.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ Words = dict[tuple[str, str], int]
 """Words of scripts, a template and a wording, with their number in a piece."""
 
 READINGS_PER_ORG = 25
-"""Records of each member and organisation that the page has; the newest, narratives first."""
+"""Records on the page for each member and organisation: narratives first, then the newest."""
 
 LINK_LIMIT, NEAR_LIMIT, SOFT_LIMIT, SUPPLIER_LIMIT = 4_000, 200, 600, 60
 
@@ -88,12 +88,12 @@ _START = b'rt.piece("'
 _JSON_SIGN = re.compile(rb"\\([^u])")
 
 _MOST_SHORT = 7
-"""Digits of a whole number that nothing withheld is as short as."""
+"""Most digits of a whole number that is too short to be a withheld value."""
 
 _OF_LISTS = bytes(
     ord("0" if sign in b"0123456789" else "," if sign in b",[]" else "x") for sign in range(256)
 )
-"""For each byte: 0 for a digit, a comma for what stands between whole numbers, x for all else."""
+"""For each byte: 0 for a digit, a comma for a sign between whole numbers, x for any other."""
 
 _JSON = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
@@ -143,14 +143,14 @@ def encode_piece(name: str, value: Json, numbers: Numbers | None = None) -> byte
 
 
 def texts_of_data(content: bytes) -> list[pa.Array]:
-    """Returns the texts of a file that leaves, of a piece without its lists of short numbers."""
+    """Returns the texts of a file that leaves; lists of short numbers of a piece are left out."""
     if not content.startswith(_START):
         return texts_of_file(content)
     head, lines, rest = content.split(b"`", 2)
     texts, _, numbers = lines.partition(b"\n")
     parts = [texts, head + b"\n" + rest]
     if b"\\" in texts:
-        # The letter of an escape is no part of what follows, and another one may be within it.
+        # Without its escapes: an escape's letter is no part of the word after it.
         parts.append(_JSON_SIGN.sub(lambda sign: sign[1] if sign[1] in b'"\\/' else b"\n", texts))
     signs = numbers.translate(_OF_LISTS)
     if b"x" in signs or b"0" * (_MOST_SHORT + 1) in signs:
@@ -160,9 +160,9 @@ def texts_of_data(content: bytes) -> list[pa.Array]:
 
 @dataclass(frozen=True)
 class PartContext:
-    """Inputs of all parts beside their own clusters.
+    """Inputs that all parts share.
 
-    `suppliers` chooses those that are shown; `shared` has ids that several organisations saw, and
+    `suppliers` chooses the suppliers to show; `shared` has ids that several organisations saw, and
     how many there are.
     """
 
@@ -176,10 +176,11 @@ class PartContext:
 
 @dataclass(frozen=True)
 class Job:
-    """Clusters of one job: their ids, their facts by id, their tables, and what spans jobs.
+    """Clusters of a job: their ids, facts by id and tables, and its rows for lists across jobs.
 
-    `positions` are of members, `naming` the records that name one, with the cluster; `union_only`
-    has the clusters that no organisation links as a whole, `by_org` the records of shared members.
+    `positions` are of members; `naming` has the records that name members, with the cluster;
+    `union_only` the clusters that no organisation links as a whole; `by_org` the records of shared
+    members.
     """
 
     clusters: list[str]
@@ -208,7 +209,7 @@ class Job:
 def gather_job(
     source: str, clusters: Sequence[str], before: str | None, context: PartContext
 ) -> Job:
-    """Returns all that is known of some clusters, and where their members are in their figures.
+    """Returns all data on some clusters, with the positions of their members in figures.
 
     Args:
         source: folder of the run, or of a part of it (`partition_run`).
@@ -265,7 +266,7 @@ def gather_job(
 
 
 def _naming(mentions: MemberMentions, members: pa.Table, cut: _Cut) -> pa.Table:
-    """Returns the records that name members, each once a cluster; none where the copy leaves."""
+    """Returns the records that name members, once per cluster; none in a copy that leaves."""
     if cut.redact:
         return NAMING.empty_table()
     first = mentions.begins_record
@@ -276,13 +277,13 @@ def _naming(mentions: MemberMentions, members: pa.Table, cut: _Cut) -> pa.Table:
 
 @dataclass(frozen=True)
 class _Cut:
-    """Members of a job, as far as its pieces have them.
+    """The members of a job that its pieces keep.
 
     Attributes:
         count: clusters.
         starts: the first kept member of each cluster, and the end.
-        row_of: for each member its place among the kept ones, -1 if it is left out; -1 at the end.
-        kept: for each member whether it is kept.
+        row_of: for each member its place among the kept members, else -1; a final -1 for no member.
+        kept: for each member, whether it is kept.
         redact: whether the copy leaves.
     """
 
@@ -297,7 +298,7 @@ class _Cut:
         return self.row_of[rows] - self.starts[cluster_of]
 
     def reasons(self, rows: pa.Table) -> Texts:
-        """Returns reasons, without what analysts wrote where the copy leaves."""
+        """Returns reasons; in a copy that leaves, without what analysts wrote."""
         return Texts.of(disclosure_control.redact_reasons(rows) if self.redact else rows["reason"])
 
     def facts(self, rows: pa.Table, reasons: Texts) -> Texts:
@@ -330,7 +331,7 @@ def _people_columns(mentions: MemberMentions) -> dict[str, Column]:
     """Returns how many people name each member in each role and on each day."""
     by_day, by_role = map(mentions.people_by, (mentions.days, mentions.roles))
     member, day = (by_day[name].to_numpy() for name in ("member", "value"))
-    # A day is counted from the one before, which is a smaller number.
+    # A day is stored as its distance from the day before: a small number.
     steps = np.where(group_changes(member), day, np.diff(day, prepend=0))
     rank, roles = rank_texts(by_role["value"].combine_chunks())
     columns: dict[str, Column] = {}
@@ -344,7 +345,7 @@ def _people_columns(mentions: MemberMentions) -> dict[str, Column]:
 
 
 def _carriers(source: str, ids: pa.Array, cut: _Cut) -> Texts:
-    """Returns up to twelve carriers, an organisation's own text, of each member, as a list."""
+    """Returns up to twelve carriers of each member; none in a copy that leaves: free text."""
     carriers = {} if cut.redact else read_carriers(source, ids)
     rows = [tuple(carriers.get(entity_id, ())[:12]) for entity_id in ids.to_pylist()]
     known = {names: number for number, names in enumerate(sorted({(), *rows}), 1)}
@@ -382,7 +383,7 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
 
 
 def _near_rows(near: pa.Table, cut: _Cut) -> dict[str, Lists]:
-    """Returns links to other clusters, and how many there are; outside the end there is hidden."""
+    """Returns links to other clusters, and their number; a copy that leaves hides the other end."""
     rows = near.filter(pa.array(cut.kept[near["row"].to_numpy()]))
     cluster_of = rows["of"].to_numpy()
     first = first_of_groups(cluster_of, cut.count, NEAR_LIMIT)
@@ -418,7 +419,7 @@ class _Suppliers:
     def read(cls, source: str, here: pc.Expression, ids: pa.Array) -> _Suppliers:
         table = tables.read_table(source, SUPPLIERS, where=here)
         cluster_of = pc.index_in(table["cluster_id"], ids).to_numpy().astype(np.int64)
-        # Rows come by id, which decides among equals.
+        # Rows come sorted by id, which breaks ties.
         order = np.lexsort((-table["records"].to_numpy(), cluster_of))
         rows, cluster_of = table.take(order).combine_chunks(), cluster_of[order]
         named = rows["entity_id"].combine_chunks().dictionary_encode()
@@ -430,14 +431,14 @@ class _Suppliers:
 
     @property
     def drawn(self) -> pa.Array:
-        """Returns the ids of those whose links are drawn."""
+        """Returns the ids of suppliers whose links are drawn."""
         first = first_of_groups(
             self.cluster_of, int(self.cluster_of.max(initial=-1)) + 1, DRAWN_SUPPLIERS
         )
         return self.table["entity_id"].filter(pa.array(first)).combine_chunks().unique()
 
     def scripts(self) -> Mapping[str, list[Json]]:
-        """Returns the rows of those that are scripts, by cluster."""
+        """Returns the rows of scripts, by cluster."""
         scripts: defaultdict[str, list[Json]] = defaultdict(list)
         chosen = self.table.filter(pc.equal(self.table["kind"], EntityKind.SCRIPT))
         for row in chosen.to_pylist():
@@ -445,7 +446,7 @@ class _Suppliers:
         return scripts
 
     def rows(self, soft: pa.Table, cut: _Cut) -> Lists:
-        """Returns the first of each cluster, of the most used ones also the links to members."""
+        """Returns the first suppliers of each cluster, the most used with links to members."""
         plain = np.asarray(pc.not_equal(self.table["kind"], EntityKind.SCRIPT), np.bool_)
         drawn = first_of_groups(self.cluster_of, cut.count, DRAWN_SUPPLIERS)
         positions, cluster_of = np.flatnonzero(plain), self.cluster_of[plain]
@@ -504,7 +505,7 @@ def _reading_rows(source: str, mentions: MemberMentions, cut: _Cut, context: Par
 def _cluster_rows(
     source: str, here: pc.Expression, ids: pa.Array, names: pa.Array
 ) -> dict[str, Lists]:
-    """Returns what the priority of each cluster is made of, and its weakest bridges."""
+    """Returns the parts of each cluster's priority, and its weakest bridges."""
     columns = ["cluster_id", "priority_parts", "weakest_bridges"]
     table = tables.read_table(source, CLUSTERS, columns, here)
     rows = table.take(pc.index_in(ids, table["cluster_id"].combine_chunks()))
@@ -521,7 +522,7 @@ def _cluster_rows(
 def _facts(
     source: str, here: pc.Expression, names: pa.Array, context: PartContext
 ) -> defaultdict[str, Json]:
-    """Returns what few clusters have, or one of each: lineage, weak cuts, partners."""
+    """Returns facts that few clusters have: lineage, weak cuts, partners."""
     by_cluster: defaultdict[str, Json] = defaultdict(dict)
     kept = set(names.to_pylist())
     columns = ["cluster_id", "flags", "weakest_cut", "weakest_side", "thin_side"]
@@ -544,7 +545,7 @@ def _facts(
 
 
 def _put_facts(facts: Json, words: Words) -> Json:
-    """Returns facts of a cluster for a piece: what scripts say by its place in `words`, once."""
+    """Returns facts of a cluster for a piece, with wordings of scripts as places in `words`."""
 
     def put(script: Script, wording: str) -> int:
         return words.setdefault((script.template, wording), len(words))
@@ -587,7 +588,7 @@ def search_index(
 
 
 def _plain(column: pa.ChunkedArray) -> list[str]:
-    """Returns ids as `text.plain` does, which most need not pass."""
+    """Returns ids as `text.plain` does, which changes few ids."""
     names: list[str] = column.to_pylist()
     short = pc.less_equal(pc.binary_length(column), ID_LIMIT)
     if pc.all(pc.and_(short, pc.ascii_is_printable(column))).as_py():
@@ -598,7 +599,7 @@ def _plain(column: pa.ChunkedArray) -> list[str]:
 def _record_clusters(run: RunFolder, naming: pa.Table, ids: pa.Array) -> pa.Table:
     """Returns records that name members, with a cluster each, then complaints of no cluster.
 
-    A record that names members of several clusters is there once for each.
+    A record that names members of several clusters has a row for each cluster.
     """
     clusters = pc.index_in(naming["cluster_id"], ids)
     named = pa.table([*(naming[name] for name in _KEY), clusters], schema=_SEARCHED)

@@ -1,4 +1,4 @@
-"""A run on disk: its manifest, its tables and its graph, and what it keeps for its owner alone.
+"""A run on disk: its manifest, tables and graph, and its private files for its owner.
 
     run = Run.open("runs/demo")
     run.run_id
@@ -11,11 +11,11 @@
     run.explain("(888) 555-0123")  # text, as `ringtrace explain`
 
 Every function of `reports` that reads the tables of a run takes a `Run`, or the path of its folder.
-A table of a run that was opened is compared with the manifest before it is read, once.
-What is private is read by functions of this module alone. No static page, export or download does
-so: those quote what complaints/ has, which are narratives in a run of --keep-narratives alone.
+A table of an opened run is compared with the manifest once, before it is first read.
+Only functions of this module read private files. Static pages, exports and downloads do not: they
+quote complaints/, which has narratives only in a run of --keep-narratives.
 
-Long, since what may be read of a run, and by whom, is told apart here alone.
+Long, since all rules on who may read what of a run stand here.
 """
 
 from __future__ import annotations
@@ -76,23 +76,23 @@ if TYPE_CHECKING:
 
 
 Keys = Callable[[], Mapping[str, Sequence["Ed25519PublicKey"]]]
-"""Returns the public keys by whose they are: an organisation's, or with an empty text one's own."""
+"""Returns the public keys by their organisation; an empty text stands for one's own."""
 
 BUILT_ON = (*ALL_TABLES, CONTRIBUTORS, UNION_LINKS, OFFERED_CLUSTERS)
-"""The tables of a run, and those that a joint one has besides."""
+"""The tables of a run, and the further tables of a joint run."""
 
 LONGEST_SIGNATURE = 4_097
-"""Bytes of a signature file that are read: one more than any has."""
+"""Bytes that are read of a signature file: one more than any has."""
 
 MANY_CLUSTERS = 10_000
-"""Clusters of a run from which on none of a like id is looked for, as that takes a second."""
+"""From this many clusters on, an unknown id brings no suggestion: the search takes a second."""
 
 
 NO_NARRATIVES = (
     "the run keeps no narratives, or this is a copy without its private/, or that is not yours to "
     "read"
 )
-"""The reason for which nothing can be quoted."""
+"""Why no narrative can be quoted."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,10 @@ class Custody:
     """The signatures of an opened run.
 
     Attributes:
-        key_id: of the key that signed the manifest; None where nothing is signed.
-        org: whose key that is, an empty text for one's own; None for a key that is not known.
+        key_id: of the key that signed the manifest; None if it is unsigned.
+        org: the organisation of that key, an empty text for one's own; None for an unknown key.
         private_key_id: of the key that signed the manifest of the private files.
-        private_org: whose key that is, as `org`.
+        private_org: the organisation of that key, as `org`.
     """
 
     key_id: str | None = None
@@ -116,9 +116,9 @@ class Custody:
 class Run(os.PathLike[str]):
     """The folder of a run, or its object-store URL, and its manifest; tables are read when asked.
 
-    `Run.open` reads a finished run. The constructor is for one that is still being written, of
-    which nothing is compared with the manifest. Two are equal if they have the same folder and run
-    id. A pickle has the manifest and no tables.
+    `Run.open` reads a finished run. The constructor is for a run that is still being written, whose
+    tables are not compared with the manifest. Two runs are equal if folder and run id are the same.
+    A pickle has the manifest and no tables.
     """
 
     folder: str
@@ -131,14 +131,13 @@ class Run(os.PathLike[str]):
 
         Args:
             folder: Of the run, or its object-store URL.
-            keys: Gives the keys that its signature may be by, where it has one; without, it is not
-                looked at.
+            keys: Returns the keys that may have signed it. Without, its signature is not checked.
 
         Raises:
-            RunError: if it is no folder, has no manifest, or one that is not JSON, not a run's, of
+            RunError: if it is no folder, or its manifest is missing, not JSON, not a run's, of
                 another version of the contract, or incomplete.
             AlteredRunError: if a signature does not fit.
-            TypeError: for what is no path.
+            TypeError: if `folder` is no path.
         """
         path = _path(folder)
         try:
@@ -161,7 +160,7 @@ class Run(os.PathLike[str]):
 
     @property
     def offers(self) -> list[dict[str, Any]]:
-        """The offers in a joint run, as its manifest has them; none of any other."""
+        """The offers in a joint run, as its manifest has them; empty for any other run."""
         offers: Any = self.manifest["options"].get("offers")
         return offers or []
 
@@ -181,11 +180,11 @@ class Run(os.PathLike[str]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Says what it lacks beside a signed run of this version, or who else signed it; texts."""
+        """Sentences on what it lacks beside a signed run of this version, or on who signed it."""
         return tuple(_notes(self))
 
     def check(self, table: Table) -> None:
-        """Compares the files of a table with the manifest; those of a run being written are not.
+        """Compares the files of a table with the manifest, unless the run is still being written.
 
         Raises:
             AlteredRunError: naming the first file that is not what the run wrote.
@@ -202,7 +201,7 @@ class Run(os.PathLike[str]):
         self._checked.update(table.name for table in BUILT_ON)
 
     def _check_sizes(self, of_tables: Iterable[Table]) -> None:
-        """Refuses files that decode to more than any of their size, unless known keys signed."""
+        """Refuses files that decode to more than their size allows, unless known keys signed."""
         for table in of_tables if not self.is_signed else ():
             if table is not COMPONENTS:  # a memo, which may be gone
                 for file in files_of(self.manifest, table):
@@ -227,9 +226,9 @@ class Run(os.PathLike[str]):
 
     @property
     def clusters(self) -> pa.Table:
-        """The table clusters/, those of the highest priority first.
+        """The table clusters/, the highest priority first.
 
-        One of `size` 1 is a single identifier, which nothing links to another yet.
+        A cluster of `size` 1 is a single identifier that no link ties to another yet.
         """
         order = [("priority", "descending"), ("cluster_id", "ascending")]
         return self.table(CLUSTERS).sort_by(order)
@@ -314,7 +313,7 @@ class Run(os.PathLike[str]):
 
         Args:
             entity: An identifier in any form, such as `(888) 555-0123` or its id.
-            other: Another, for what ties the two.
+            other: Another identifier, to explain what ties the two.
 
         Raises:
             ValueError: if the run has no such identifier, or both are the same one.
@@ -353,7 +352,7 @@ class Run(os.PathLike[str]):
         return self.folder.rstrip("/"), self.run_id
 
     def _hint(self, cluster_id: str) -> str:
-        """Returns what may have been meant by the id of no cluster."""
+        """Returns the cluster that an unknown id may have meant, as the end of an error message."""
         known = set(self.table(CLUSTERS, ["cluster_id"])["cluster_id"].to_pylist())
         if cluster_id in self.graph:
             cluster = self.graph.nodes[cluster_id].get("cluster")
@@ -369,7 +368,7 @@ class Run(os.PathLike[str]):
 
 
 def has_private(run: Run, table: Table) -> bool:
-    """Returns whether a run keeps a private table, and all its files are here and ours to read."""
+    """Returns whether a run keeps a private table whose files are all here and readable by us."""
     paths = private_files(run.folder, run.manifest, table)
     return bool(paths) and all(map(_is_readable, paths))
 
@@ -384,9 +383,9 @@ def private_batches(
     """Yields the chosen columns of the rows that match `where` of a private table.
 
     Raises:
-        AlteredRunError: if one is not what the private manifest lists.
+        AlteredRunError: if a file differs from the private manifest.
         FileNotFoundError: if a file that the manifest names is not there.
-        PrivateFileError: if one is sealed with another key than `key`, or was changed.
+        PrivateFileError: if a file is sealed with another key than `key`, or was changed.
         TableError: for a file that is no Parquet of this contract.
     """
     for reader in private_readers(run, table, columns, key, where):
@@ -400,7 +399,7 @@ def private_readers(
     key: PrivateKey | None,
     where: pc.Expression | None = None,
 ) -> list[Iterator[pa.RecordBatch]]:
-    """Returns what yields the rows of each file of a private table; see `private_batches`."""
+    """Returns a reader of rows for each file of a private table; see `private_batches`."""
     if run.custody is not None and has_private(run, table):
         check_private(run.folder, run.manifest, table)
         run._check_sizes([table])
@@ -424,7 +423,7 @@ def private_table(
     key: PrivateKey | None,
     where: pc.Expression | None = None,
 ) -> pa.Table:
-    """Reads rows as `private_batches`, without any where this copy of the run has no such files."""
+    """Reads rows as `private_batches`; none if this copy of the run has no such files."""
     batches = private_batches(run, table, columns, key, where) if has_private(run, table) else ()
     return pa.Table.from_batches(batches, _of(table, columns))
 
@@ -435,7 +434,7 @@ def keeps_narratives(run: Run) -> bool:
 
 
 def narrative_reader(run: Run, key: PrivateKey | None) -> NarrativeReader | None:
-    """Returns what reads the narratives of a run for its owner; None where it has none."""
+    """Returns the reader of a run's narratives for its owner; None if the run has none."""
     if has_private(run, NARRATIVES):
         return partial(_private_narratives, run, key)
     return partial(kept_narratives, run) if keeps_narratives(run) else None
@@ -461,7 +460,7 @@ def explain_to_owner(
 
 
 def _custody(path: str, manifest: Mapping[str, Any], content: bytes, keys: Keys) -> Custody:
-    """Returns who signed a run and its private files, whose manifest has the bytes `content`.
+    """Returns who signed a run and its private files; `content` is the manifest in bytes.
 
     Raises:
         AlteredRunError: if a signature does not fit what is there.
@@ -475,7 +474,7 @@ def _custody(path: str, manifest: Mapping[str, Any], content: bytes, keys: Keys)
 
 
 def _signed_by(path: str, content: bytes, keys: Keys) -> tuple[str | None, str | None]:
-    """Returns the id of the key that signed a file, and whose it is; None for what is not known."""
+    """Returns the id of the key that signed a file, and its organisation; None for unknown ones."""
     from reports import signing
 
     beside = path.removesuffix(MANIFEST_NAME) + SIGNATURE_NAME

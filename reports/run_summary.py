@@ -1,7 +1,7 @@
 """The counts of a whole run: records over time, by origin and place, accounting, shared entities.
 
-And what offers of other organisations brought to a joint run (`gather_joint`). Long, since all of
-it is counted over the tables of the whole run.
+It also says what offers brought to a joint run (`gather_joint`). Long, since all of it is counted
+over the tables of the whole run.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Row = dict[str, Any]
 VICTIM_COUNTRY = "victim_country"
 
 BAR_LIMIT = 400
-"""Bars of a trend; of a longer period the last days are shown, and the whole by weeks."""
+"""Bars of a trend. A longer period shows its last days, and all of it by weeks."""
 
 _FIELDS = (("source_org", "Organisations"), ("channel", "How it arrived"))
 
@@ -80,11 +80,11 @@ _SEEN = "org complaints calls roles first_seen last_seen"
 def record_trend(run: RunFolder, step: int = 1) -> Row:
     """Counts accepted records by UTC day of received_at and started_at, `step` days a bar.
 
-    The bars end with the newest record; where they are more than `BAR_LIMIT`, the oldest are only
-    counted: one mistyped year must not flatten the rest.
+    The last bar has the newest record. Records before the last `BAR_LIMIT` bars are only counted:
+    a mistyped year must not flatten the rest.
 
     Returns:
-        The first day of the first bar, the complaints and calls of each, and the records before.
+        The first day of the first bar, complaints and calls of each bar, and the records before.
     """
     counted = {
         "complaints": _days(run, COMPLAINTS, "received_at"),
@@ -129,16 +129,16 @@ PLACE_LIMIT = 200
 """Rows of a list of regions, carriers, trunks or institutions."""
 
 _WRITTEN_OFTEN = 5
-"""Complaints with a region that the map does not know: what fewer write may be an address."""
+"""Least complaints with a region that the map does not know: a rarer text may be an address."""
 
 _BANK_CODE = {"AT": 5, "BE": 3, "CH": 5, "DE": 8, "FR": 5, "PL": 8, "SE": 3}
-"""Length of the code of the bank in an IBAN after its check digits, where it is not four."""
+"""Length of the bank's code in an IBAN after the check digits, for countries where it is not 4."""
 
 
 def listed_entities(run: RunFolder, *, facts: bool = False) -> pa.Table:
-    """Reads what lists need of entities but those that few reported and those of victims.
+    """Reads the columns of entities/ for lists, without entities of few reports or of victims.
 
-    A copy that leaves needs their `facts`, which say what is left out of it.
+    A copy that leaves needs their `facts`, which say what to leave out.
     """
     where = pc.field("status").isin([Status.INFRASTRUCTURE, Status.CONTESTED, Status.SUPPRESSED])
     return tables.read_table(run, ENTITIES, [*_LISTED, "facts"] if facts else _LISTED, where)
@@ -149,9 +149,9 @@ def places_and_flows(
 ) -> dict[str, Any]:
     """Counts where victims are, and where numbers, calls and money lead, of `listed_entities`.
 
-    Counts of complaints below `suppress_below`, and such as would tell them, are None. With
-    `redact` regions, carriers and trunks, which are an organisation's own text, and what is known
-    of members that are not core are left out.
+    Counts of complaints below `suppress_below`, and counts that would reveal them, are None.
+    `redact` leaves out members that are not core, and regions, carriers and trunks, which are an
+    organisation's own text.
     """
     by_country = _counts(run, COMPLAINTS, VICTIM_COUNTRY)
     countries = _known_most_first(by_country)
@@ -207,8 +207,8 @@ def map_regions(rows: Iterable[tuple[str, str, int | None]]) -> dict[str, Any]:
 
     Returns:
         circles: country, code, name, place on the map, count, and False where more is hidden.
-        unmapped: country, count, and that, of regions that the map does not know.
-        views: what is drawn of each country with circles: west, north, east and south on the map.
+        unmapped: country, count, and the same flag, of regions that the map does not know.
+        views: the drawn part of each country with circles: west, north, east, south on the map.
     """
     counts: defaultdict[tuple[str, str], list[int | None]] = defaultdict(list)
     for country, region, count in rows:
@@ -270,7 +270,7 @@ def _institutions(used: pa.Table) -> list[tuple[str, str, int, int]]:
 def institution_of(entity_id: str) -> tuple[str, str]:
     """Returns the institution of an account by the code in it, and its country where that is known.
 
-    It is a code, and no name: registers of codes disagree, and a wrong name accuses a bank.
+    The institution is a code, not a name: registers disagree, and a wrong name accuses a bank.
     """
     kind, scheme, value = [*entity_id.split(":", 2), ""][:3]
     if kind == EntityKind.WALLET:
@@ -314,10 +314,8 @@ def _losses_by_currency(run: RunFolder, floor: int) -> list[tuple[str, str | Non
 def complaint_breakdowns(run: RunFolder, limit: int, *, redact: bool = False) -> list[Row]:
     """Counts complaints by organisation, channel, brand and lure, `limit` values of each.
 
-    The others are summed up; `notes` are what else values are called.
-
-    With `redact` brands that are not on the shipped list are one: such a name is text of a
-    complaint.
+    The other values are summed up; `notes` has other names of values. `redact` joins brands that
+    are not on the shipped list: such a name is text of a complaint.
     """
     stated = _impersonation_counts(run)
     if redact:
@@ -375,7 +373,7 @@ def check_accounting(run: Run) -> list[Row]:
     """Checks the manifest's counts against each other and against the tables.
 
     Returns:
-        For each kind of records its counts, and the problems: what does not add up.
+        For each kind of records its counts, and the problems: sums that do not add up.
     """
     counts = run.manifest["counts"]
     return [
@@ -422,10 +420,10 @@ def entities_by_kind(run: RunFolder) -> list[Row]:
 def shared_ids(
     run: RunFolder, entities: pa.Table, limit: int, *, core_only: bool = False
 ) -> tuple[list[str], int]:
-    """Returns infrastructure of two or more organisations, most of them first, and the total.
+    """Returns infrastructure that several organisations saw, most organisations first, and a total.
 
-    No organisation can find these alone: each sees only its own victims. With `core_only` the
-    others are counted alone. `entities` are as of `listed_entities`.
+    No organisation can find these alone: each sees only its own victims. `core_only` names core
+    members alone; the total still counts all. `entities` are as of `listed_entities`.
     """
     counts = pc.list_value_length(entities["orgs"]).cast(INTEGER)
     used = pc.equal(entities["status"], Status.INFRASTRUCTURE)
@@ -462,9 +460,9 @@ def shared_entities(
 
 
 def records_by_org(mentions: MemberMentions, wanted: BoolArray) -> dict[int, list[Row]]:
-    """Returns the records that name each of the wanted members, by organisation.
+    """Returns how many records name each of the wanted members, by organisation.
 
-    A record that names one at several places counts once; of an offer its people do.
+    A record that names a member at several places counts once. Offers count people instead.
     """
     rows, order = mentions.rows, [("member", "ascending"), ("org", "ascending")]
     people = np.where(mentions.begins_record, people_counted(rows), 0)
@@ -493,10 +491,10 @@ def records_by_org(mentions: MemberMentions, wanted: BoolArray) -> dict[int, lis
 class Joint:
     """The offers in a run, those that were left out, and what they brought to each cluster.
 
-    A part has members with their contributors (`saw`), links that only the union reveals, pairs of
-    clusters that are one (`shared`), offered clusters, and counts of shared victims that are about
-    exactly its members (`overlaps`). `both` victims are known to be counted twice, and `several`
-    members have more than one contributor.
+    The part of a cluster has members with their contributors (`saw`), links that only the union
+    reveals, pairs of clusters that are the same (`shared`), offered clusters, and counts of shared
+    victims about exactly its members (`overlaps`). `both` counts victims known to be counted twice,
+    `several` members with more than one contributor.
     """
 
     offers: list[Row]
@@ -507,7 +505,7 @@ class Joint:
 def gather_joint(run: Run, *, core_only: bool = False) -> Joint | None:
     """Reads what offers brought to a run; None if it was never joined with any.
 
-    `core_only` leaves out what names another than a core member, for a reader outside.
+    `core_only` leaves out rows that name other than core members, for a reader outside.
     """
     options: Any = run.manifest["options"]
     if "offers" not in options:
@@ -548,7 +546,7 @@ def _joint_parts(run: Run, options: Any, kept: set[str] | None) -> dict[str, Row
 
 
 def _kept_links(rows: list[Row], kept: set[str] | None) -> list[Row]:
-    """Returns rows of union_links/ that name members in `kept` alone; None keeps all."""
+    """Returns rows of union_links/ whose members are all in `kept`; None keeps all rows."""
     if kept is None:
         return rows
     return [

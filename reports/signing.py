@@ -7,11 +7,11 @@ A signature is over the file's own bytes, so that anybody can check it without r
 where RAW is `signature` of the signature file, decoded from base64. A signed file must therefore
 say itself what it is; every format of ringtrace does, in its first lines.
 
-Canonical JSON is as RFC 8785 orders and writes it, with whole numbers alone. A reader compares a
-file with what it would itself have written, so that blanks, a key twice, NaN, a fraction and every
-other second way to write a value are refused: no two readers see two things in one signed file.
+Canonical JSON follows RFC 8785, with whole numbers as its only numbers. A reader writes the value
+again and compares the bytes. It refuses blanks, a key twice, NaN, a fraction, and any other second
+way to write a value, so all readers see the same in a signed file.
 
-Of many pieces the root of a Merkle tree is signed (RFC 6962).
+A signature over many pieces signs the root of their Merkle tree (RFC 6962).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class LockedKeyError(KeyFileError):
 
 
 class Validity(Record, omit_defaults=True):
-    """The time in which a key may sign; from `revoked_since` on others may have it."""
+    """The time in which a key may sign; from `revoked_since` on, others may have the key."""
 
     not_before: AwareTime | None = None
     not_after: AwareTime | None = None
@@ -75,8 +75,8 @@ class Validity(Record, omit_defaults=True):
     def problem(self, when: datetime, seen: datetime | None = None) -> str | None:
         """Returns why the key cannot have signed at `when`; None where it can.
 
-        Whoever has another's key can date back what he signs. So what was first seen once the key
-        was void does not hold either.
+        Whoever steals a key can backdate signatures. So a signature that was first seen after the
+        key became void does not hold either.
         """
         if self.revoked_since is not None and max(when, seen or when) >= self.revoked_since:
             return f"was signed by a key that is void from {self.revoked_since:%Y-%m-%dT%H:%MZ} on"
@@ -307,7 +307,7 @@ def read_letter(kind: type[AnyRecord], value: Any) -> AnyRecord:
     try:
         return read_record(kind, value)
     except RecordError as error:
-        # What another wrote is hostile text: it is not repeated.
+        # The sender's text may be hostile, so the message does not repeat it.
         problem = re.sub("(unknown field|regex|value) .*", r"\1", str(error))
         raise LetterError(problem) from None
 

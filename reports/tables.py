@@ -1,9 +1,9 @@
 """The tables of a run, read a batch at a time where a table can be large.
 
-Every function takes a `reports.run.Run` or the path of a folder that has the folders of
-`schemas.tables`, local or an object-store URL that pyarrow knows. Its answer does not depend on how
-a table is cut into files. `IdIndex` finds the ids of a batch among all ids of a table. A `Column`
-is what pieces of the report have of one: whole numbers, or the distinct texts.
+Every function takes a `reports.run.Run`, or the path of a folder with the tables of
+`schemas.tables`: local, or an object-store URL that pyarrow knows. Its answer does not depend on
+how a table is cut into files. `IdIndex` finds the ids of a batch among all ids of a table. A
+`Column` is a column as pieces of the report have it: whole numbers, or distinct texts.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 PARTITION_SUFFIX = ".partition"
-"""End of the name of a folder that has part of a run's rows for a while, as Arrow IPC files."""
+"""Suffix of a temporary folder with part of a run's rows, as Arrow IPC files."""
 
 _PARQUET = ds.ParquetFileFormat(
     default_fragment_scan_options=ds.ParquetFragmentScanOptions(
@@ -58,7 +58,7 @@ _PARQUET = ds.ParquetFileFormat(
 )
 
 LEAST_BATCH_ROWS = 8_192
-"""Rows below which batches are joined: handling a batch has a cost of its own."""
+"""Batches with fewer rows are joined: handling a batch has a cost of its own."""
 
 _ONE_BY_ONE = {"batch_readahead": 1, "fragment_readahead": 1, "batch_size": 131_072}
 """Reading far ahead takes twice the memory and no less time."""
@@ -70,20 +70,20 @@ CODED = {
 """Columns of tables whose values repeat, to read as dictionaries."""
 
 TEXT_LIMIT, ANY_LENGTH = 20_000, 1 << 31
-"""Characters of a text of a piece but an id; the page shows fewer, and all of these when asked."""
+"""Most characters of a text in a piece, and of an id. The page shows fewer until asked for all."""
 
 LONG_NUMBER = 10_000_000
-"""Whole numbers from here on, and below 0, stand among the texts of a piece, where the search of
+"""Whole numbers from here on, and below 0, stand among the texts of a piece, so that the search of
 what leaves reads them."""
 
 SECONDS_A_DAY = 86_400
 
 
 def table_dataset(run: RunFolder, table: Table, coded: Sequence[str] = ()) -> ds.Dataset:
-    """Opens the files of one table; those of Parquet have `coded` columns as dictionaries.
+    """Opens the files of a table; Parquet files give `coded` columns as dictionaries.
 
     Raises:
-        AlteredRunError: if one is not what the run wrote.
+        AlteredRunError: if a file is not what the run wrote.
         FileNotFoundError: if the run has no folder of that table.
     """
     if (check := getattr(run, "check", None)) is not None:
@@ -108,12 +108,12 @@ def table_dataset(run: RunFolder, table: Table, coded: Sequence[str] = ()) -> ds
 
 @cache
 def check_size(path: str, version: str) -> None:  # noqa: ARG001
-    """Refuses a file of a table that decodes to more than any of its size; a sealed one has a key.
+    """Refuses a file of a table that decodes to more than its size allows.
 
-    A `version` of a file is looked at once.
+    Each `version` of a file is checked once. A sealed file has a key, so it is not checked.
 
     Raises:
-        AlteredRunError: for one.
+        AlteredRunError: if it decodes to more.
     """
     try:
         with open_bytes(path) as file:
@@ -158,7 +158,7 @@ def readable(run: RunFolder, table: Table) -> Iterator[None]:
 
 
 def _filled(rows: Rows) -> Rows:
-    """Returns rows with what a required column of a later version says at least, where it lacks."""
+    """Returns rows with the least value of required columns that later versions added, for null."""
     for position, column in enumerate(rows.schema):
         if column.name in ADDED_LATER and rows.num_rows and rows.column(position).null_count:
             least = pa.array([ADDED_LATER[column.name]] * rows.num_rows, column.type)
@@ -176,7 +176,7 @@ def read_table(
     columns: Sequence[str] | None = None,
     where: pc.Expression | None = None,
 ) -> pa.Table:
-    """Reads the rows that match `where`, sorted by what `columns` has of the table's key.
+    """Reads the rows that match `where`, sorted by the columns of the table's key in `columns`.
 
     Raises:
         TableError: for a file that is no Parquet of this contract, or text that is not UTF-8.
@@ -197,7 +197,7 @@ def among(column: str, values: Iterable[str]) -> pc.Expression:
 
 
 def kept_narratives(run: RunFolder, ids: pa.Array) -> Iterator[pa.RecordBatch]:
-    """Yields the narratives that complaints/ itself has, as a `NarrativeReader` of the run."""
+    """Yields the narratives in complaints/; a `NarrativeReader` of the run."""
     where = pc.field("complaint_id").isin(ids) & pc.field("narrative").is_valid()
     return table_batches(run, COMPLAINTS, NARRATIVES.schema.names, where)
 
@@ -218,8 +218,8 @@ def read_in_key_order(
 ) -> Iterator[pa.Table]:
     """Yields the rows that match `where` in the order of the table's key, which `columns` has.
 
-    Each file is sorted by it. A merge of several holds little more than a batch of each: what lies
-    before the least of their last rows is complete. The `coded` of the columns may be dictionaries.
+    Each file is sorted by the key. A merge holds little more than a batch of each file: rows before
+    the least of the batches' last rows are complete. `coded` columns may be dictionaries.
     """
     with readable(run, table):
         dataset = table_dataset(run, table, coded)
@@ -260,7 +260,7 @@ def merged(
 
 
 def decoded(rows: Rows) -> Rows:
-    """Returns rows without dictionaries, which those of `coded` columns are."""
+    """Returns rows with the dictionaries of `coded` columns as plain values."""
     for position, column in enumerate(rows.schema):
         if pa.types.is_dictionary(column.type):
             plain = column.type.value_type
@@ -271,7 +271,7 @@ def decoded(rows: Rows) -> Rows:
 
 
 def count_rows(run: RunFolder, table: Table, where: pc.Expression | None = None) -> int:
-    """Counts the rows that match `where`; without it all, from the footers of the files."""
+    """Counts the rows that match `where`; without it all rows, from the footers of the files."""
     dataset = table_dataset(run, table)
     with readable(run, table):
         return int(dataset.count_rows(filter=where))
@@ -293,7 +293,7 @@ def count_by(
 
 
 def flatten_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Returns lists of texts joined and times as ISO 8601 to the microsecond; the rest as it is."""
+    """Joins lists of texts, writes times as ISO 8601 to the microsecond, leaves other values."""
     if pa.types.is_list(column.type):
         return pc.binary_join(column, "; ")
     if pa.types.is_timestamp(column.type):
@@ -304,7 +304,7 @@ def flatten_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def changes(column: pa.Array | pa.ChunkedArray) -> BoolArray:
-    """Tells for each row whether it differs from the one before; the first one does."""
+    """Tells for each row whether it differs from the row before; the first row does."""
     whole = _whole(column)
     if pa.types.is_dictionary(whole.type):
         known = whole.dictionary
@@ -322,7 +322,7 @@ def first_of_groups(group: IntArray, count: int, limit: int) -> BoolArray:
 
 
 def list_items(column: pa.ChunkedArray) -> tuple[IntArray, pa.Table]:
-    """Returns the structs in lists as a table, and where those of each row begin; null has none."""
+    """Returns the structs in lists as a table, and the start of each row's; null has none."""
     whole = column.combine_chunks()
     lengths = pc.fill_null(pc.list_value_length(whole), 0).to_numpy().astype(np.int64)
     items = pa.RecordBatch.from_struct_array(pc.list_flatten(whole))
@@ -330,9 +330,9 @@ def list_items(column: pa.ChunkedArray) -> tuple[IntArray, pa.Table]:
 
 
 class IdIndex:
-    """Finds ids among distinct ids, such as those of a table's batches among all of a run.
+    """Finds ids among distinct ids, such as the ids of a batch among all ids of a run.
 
-    They are found by their hashes, which are sorted once.
+    It finds them by their hashes, which it sorts once.
     """
 
     def __init__(self, ids: pa.Array | pa.ChunkedArray) -> None:
@@ -375,7 +375,7 @@ class Numbers:
     lists: list[IntArray] = field(default_factory=list)
 
     def put(self, values: IntArray) -> dict[str, Any]:
-        """Adds a list; returns how a table names it. One with long numbers stays in the table."""
+        """Adds a list; returns how a table names it. Lists with long numbers stay in the table."""
         if len(values) and not 0 <= int(values.min()) <= int(values.max()) < LONG_NUMBER:
             return {"v": values.tolist()}
         self.lists.append(np.ascontiguousarray(values))
@@ -383,7 +383,7 @@ class Numbers:
 
 
 class Column(Protocol):
-    """A column of the tables of a job, of which each piece has some rows."""
+    """A column of a job's tables; each piece has some of its rows."""
 
     def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
         """Returns some rows as a piece has them."""
@@ -391,7 +391,7 @@ class Column(Protocol):
 
 @dataclass(frozen=True)
 class Whole:
-    """Whole numbers; `scale` of them are 1, and `null` stands for nothing."""
+    """Whole numbers, in units of 1/`scale`; the number `null` stands for null."""
 
     values: IntArray
     scale: int = 1
@@ -399,7 +399,7 @@ class Whole:
 
     @classmethod
     def of(cls, column: pa.Array | pa.ChunkedArray, scale: int = 1) -> Whole:
-        """Makes it of numbers, rounded to a fraction of one; null as 0."""
+        """Makes it of numbers, rounded to 1/`scale`; null becomes 0."""
         values = np.asarray(pc.fill_null(column, 0))
         return cls(np.rint(values * scale).astype(np.int64) if scale != 1 else values, scale)
 
@@ -412,7 +412,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Texts:
-    """Values as the distinct ones and their numbers from 1 on, 0 for null."""
+    """Distinct values, and for each row the number of its value from 1 on, 0 for null."""
 
     values: pa.Array
     codes: IntArray
@@ -431,7 +431,7 @@ class Texts:
 
     @classmethod
     def of_lists(cls, column: pa.ChunkedArray) -> Texts:
-        """Makes it of lists of slugs, each distinct one once."""
+        """Makes it of lists of slugs, each distinct list once."""
         joined = cls.of(pc.binary_join(column, "\n"))
         split = pc.split_pattern(joined.values, "\n")
         empty = pc.equal(joined.values, "")
@@ -439,7 +439,7 @@ class Texts:
         return cls(pc.if_else(empty, none, split), joined.codes)
 
     def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
-        """Returns some rows as `Column` says, with the values that are in them alone."""
+        """Returns some rows as `Column` says, with only the values of these rows."""
         known, numbered = np.unique(np.append(0, self.codes[rows]), return_inverse=True)
         values = self.values.take(pa.array(known[1:] - 1)).to_pylist()
         return numbers.put(numbered[1:]) | {"t": values}
@@ -464,7 +464,7 @@ class Times:
 
 @dataclass(frozen=True)
 class Lists:
-    """Lists of the rows of other columns: `starts` has where each begins, and the end."""
+    """Lists of rows of other columns: `starts` has the start of each list, and the end."""
 
     starts: IntArray
     columns: Mapping[str, Column]
@@ -484,9 +484,9 @@ def columns_of(
 
     Args:
         rows: the rows.
-        names: of the columns, in order; after `=` what the rows call it, if that is another name.
-        limit: characters of a text.
-        scale: by which fractions are multiplied.
+        names: of the columns, in order; `=` stands before the name in `rows`, if it is another.
+        limit: most characters of a text.
+        scale: factor of fractions.
     """
     pairs = (name.partition("=") for name in names.split())
     return {name: _column(rows[source or name], limit, scale) for name, _, source in pairs}

@@ -22,7 +22,7 @@ TEXT_LIMIT = 160
 """Characters of one text that are shown; the rest is counted."""
 
 safe = partial(str.__new__, Markup)
-"""Marks markup of our own, around what was made safe, as safe; `Markup` takes twice as long."""
+"""Marks our own markup around safe text as safe; `Markup` takes twice as long."""
 
 NOT_KNOWN = Markup('<span class="none">–</span>')
 
@@ -33,9 +33,9 @@ _CUT = Markup('<span class="cut">… {} more characters</span>')
 def visible(text: str | None, limit: int = TEXT_LIMIT) -> Markup:
     """Returns text from a complaint escaped, isolated, cut, invisible characters spelled out.
 
-    Control, format and bidirectional characters (anything that `str.isprintable` denies: Unicode
-    categories C and Z but the plain space) are shown as U+202E and the like, so that they can
-    neither reorder what stands beside them nor hide (UTS 39, Unicode security mechanisms).
+    Control, format and bidirectional characters are shown as U+202E and the like, so that they can
+    neither hide nor reorder their neighbours (UTS 39, Unicode security mechanisms). They are all
+    characters that `str.isprintable` denies: Unicode categories C and Z, except the plain space.
     `<bdi>` isolates the direction of the letters that remain.
     """
     if not text:
@@ -60,7 +60,7 @@ def plain(text: str | None, limit: int = TEXT_LIMIT) -> str:
 
 
 def quantity(count: int, noun: str, nouns: str | None = None) -> str:
-    """Returns a number of things: "1 call", "5,020 calls"; `nouns` where it is not noun and "s"."""
+    """Returns a number of things: "1 call", "5,020 calls"; `nouns` if the plural adds no "s"."""
     return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"
 
 
@@ -92,7 +92,7 @@ def most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 REGION_LENGTH = 60
-"""Characters of the longest text that is compared with names of regions."""
+"""Most characters of a text that is compared with names of regions."""
 
 
 def region_key(text: str) -> str:

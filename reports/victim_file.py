@@ -1,4 +1,4 @@
-"""The file of an organisation's own victims, written so that two organisations agree."""
+"""The file of an organisation's own victims, in one spelling for all organisations."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Victims:
         return frozenset(f"{by}:{value}" for by in self.values for value in self.distinct(by))
 
     def of(self, people: Collection[str], by: str) -> frozenset[str]:
-        """Returns one value of each of `people` that has any, the smallest: nobody counts twice.
+        """Returns the smallest value of each of `people` that has any: nobody counts twice.
 
         Raises:
             VictimsFileError: if the file has no pseudonyms.
@@ -58,17 +58,15 @@ class Victims:
 
 
 def load_victim_file(text: str, name: str) -> Victims:
-    """Loads the victims in a CSV text called `name`, written so that two organisations agree.
+    """Loads the victims in a CSV text called `name`, in one spelling for all organisations.
 
-    The header has `phone`, `email`, or both; `country` (ISO 3166-1 alpha-2) for numbers without a
-    country code; `victim_id`, the pseudonym of the organisation's records, where victims are chosen
-    by what they reported.
+    The header has `phone`, `email`, or both. `country` (ISO 3166-1 alpha-2) is for numbers without
+    a country code. `victim_id`, the pseudonym of the organisation's records, is needed to choose
+    victims by what they reported.
 
-    - A number is read as ringtrace reads every number, and written as E.164: `(201) 555-0123` of a
-      US victim is `+12015550123`.
-    - An address is NFKC, without blanks at its ends, in lower case, its domain in ASCII (IDNA
-      2008). Nothing is guessed: dots and `+tags` before the `@` stay, since not every host ignores
-      them.
+    - Numbers are written as E.164: `(201) 555-0123` of a US victim is `+12015550123`.
+    - Addresses are NFKC, without blanks at their ends, in lower case, the domain in ASCII (IDNA
+      2008). Dots and `+tags` before the `@` stay, since not every host ignores them.
 
     Raises:
         VictimsFileError: if it has no column `phone` or `email`, or a row of another length.

@@ -1,18 +1,22 @@
 """The report of a run: its data in pieces, and one page that draws it in the browser.
 
-In: a run, the run before it where there is one, and a job pool. Out: report/index.html with one
-script and one style sheet, and report/data/, the pieces of data that the script loads when it needs
-them: `run` (what became of the whole), `places` (victims, numbers, calls and money by country),
-`clusters` and `singles` (a row a cluster, with what changed since the run before), `union` (the
-clusters that no organisation links as a whole), `shared`, `suppressed` and `campaigns` (the first
-of each), `search-N` and `records-N` (what can be searched for), `part-N` (all that is known of some
-clusters, `reports.pieces`). A piece is a script file, so that the page works from a disk, without a
-network; its content is JSON. Beside it graph/, the nodes with their positions and the edges as
-Parquet, which the next run starts from.
+In: a run, the run before it if there is one, and a job pool. Out: report/index.html with one script
+and one style sheet; report/data/, the pieces of data that the script loads when it needs them; and
+graph/, nodes with positions and edges as Parquet, which the next run starts from.
 
-It is cut into jobs that need nothing of each other, so that processes can share them. Shows what
-the tables of a run show to everybody who may read it, and nothing of private/. Long, since it has
-each list of the whole run.
+The pieces are:
+
+- `run`: the accounting, and lists that span clusters.
+- `places`: victims, numbers, calls and money by country.
+- `clusters` and `singles`: a row a cluster, with its changes since the run before.
+- `union`: the clusters that no organisation links as a whole.
+- `shared`, `suppressed` and `campaigns`: the first rows of each list.
+- `search-N` and `records-N`: the search.
+- `part-N`: all data on some clusters (`reports.pieces`).
+
+A piece is a script file with JSON in it, so that the page works from a disk, without a network.
+The work is cut into independent jobs, which processes share. The report shows the tables of a run
+that all its readers may see, and nothing of private/. Long, since all lists of a run stand here.
 """
 
 from __future__ import annotations
@@ -57,30 +61,30 @@ STATIC = ("index.html", "workbench.css", "cytoscape.min.js", "world.js")
 """Files of reports/assets that stand beside the data; the first is filled in."""
 
 STATIC_FILES = frozenset(f"report/{name}" for name in (*STATIC, "workbench.js"))
-"""Names of files of a run that hold nothing of it."""
+"""Names of files in a run that hold none of its data."""
 
 FILE_POLICY = (
     "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src data: blob:; "
     "base-uri 'none'; form-action 'none'"
 )
-"""The policy of a page that is opened from a disk: what lies beside it, nothing by network."""
+"""The policy of a page that is opened from a disk: only files beside it, no network."""
 
 MEMBERS_OF_PART = 1_200
-"""Members of the clusters of one piece, about: a megabyte."""
+"""Members of the clusters of a piece, about: a megabyte."""
 
 MOST_PARTS = 160
 
 MEMBERS_AT_ONCE, MEMBERS_OF_JOB = 40_000, 5_000
-"""Members of a run up to which one job writes all pieces, and of a job of a larger one, about.
+"""Most members of a run that a single job writes, and about the members of a job of larger runs.
 
-A job's rows are in memory, some 10 kB a member and more with many links; several jobs are cut out
-of the tables first, which costs as much as to write their pieces.
+A job's rows are in memory, some 10 kB a member, and more with many links. Several jobs are first
+cut out of the tables, which costs as much as writing their pieces.
 """
 
 SEARCHED_OF_PIECE = 100_000
 
 LISTED_LIMIT, SUPPRESSED_LIMIT = 2_000, 20_000
-"""Rows of a list of the whole run, and of that of suppressed identifiers, which is searched."""
+"""Rows of a list of the whole run, and of the searchable list of suppressed identifiers."""
 
 MEMBER_SECONDS, ENTITY_SECONDS = 5e-5, 4e-6
 """CPU seconds of the pieces for each member, and of the lists for each entity, about."""
@@ -92,22 +96,21 @@ CLUSTER_COLUMNS = tuple(
 )
 """A row of `clusters` and `singles`.
 
-`name` is without the `brand` that it ends with. `core` and `unreviewed` count members: in the tier
-core, and those of them that nobody reviewed.
-`gained` and `lost` are members since the run before, `lone` says that one reporter alone put one
-there, `before` has reporters, complaints, losses, members and statuses of the clusters in `from`,
-`cut` is the fewest reporters without whom it falls into two.
+`name` is without the `brand` at its end. `core` counts core members, `unreviewed` the core members
+that nobody reviewed. `gained` and `lost` count members since the run before; `lone` is true if a
+single reporter put a new member there. `before` has reporters, complaints, losses, members and
+statuses of the clusters in `from`. `cut` is the fewest reporters without whom it falls into two.
 """
 
 _EARLIER = "cluster_id size complaints victims reporters losses status".split()
-"""Columns of clusters/ of which something is said of the run before."""
+"""Columns of clusters/ that are also read from the run before."""
 
 _LISTED = [
     *_EARLIER,
     *"name priority calls countries orgs brands first_seen last_seen confidence flags".split(),
     "weakest_cut",
 ]
-"""Columns of clusters/ that its rows in lists are made of."""
+"""Columns of clusters/ for its rows in lists."""
 
 DECISION_COLUMNS = (
     "decision_id kind entity_a entity_b author reason decided_at expires_at in_force signed_by"
@@ -129,7 +132,7 @@ def write_workbench(
     Args:
         run: the run; its tables must be written.
         pool: runs the jobs and keeps the files.
-        previous: the run that it follows, for what changed since.
+        previous: the run that it follows, to show changes.
         redact: leaves out all members but core ones, narratives, record ids and what analysts
             wrote, for a reader outside.
         suppress_below: smallest count of victims by country that is shown.
@@ -188,7 +191,7 @@ def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]
 
     Args:
         policy: the page's CSP.
-        token: what the page of a server sends along with what it asks; none from a disk.
+        token: sent by a server's page with each request; none from a disk.
     """
     folder = files("reports").joinpath("assets")
     contents = {name: folder.joinpath(name).read_bytes() for name in STATIC}
@@ -237,7 +240,7 @@ def _cluster_jobs(
         release_memory()
     joint, place = context.joint, 0
     for parts, source in zip(batches, sources, strict=True):
-        # What travels to a worker is about its own clusters alone.
+        # A worker gets the data of its own clusters, and no other.
         own = (cluster_id for group in parts for cluster_id in group)
         mine = (
             {cluster_id: joint.parts[cluster_id] for cluster_id in own if cluster_id in joint.parts}
@@ -257,9 +260,9 @@ def _parts(
     context: PartContext,
     put: PutFile,
 ) -> Job:
-    """Writes all that is known of some clusters, a piece for each group from `place` on.
+    """Writes all data on some clusters, a piece for each group, numbered from `place` on.
 
-    Returns the job without what the pieces have.
+    Returns the job without the data of the pieces.
     """
     job = gather_job(
         source, [cluster_id for group in groups for cluster_id in group], before, context
@@ -418,7 +421,7 @@ def run_piece(
     previous: RunFolder | None,
     contested: pa.Table,
 ) -> Json:
-    """Returns what is said of the whole run: its accounting, and the lists that span clusters."""
+    """Returns the data on the whole run: its accounting, and the lists that span clusters."""
     manifest, redact = run.manifest, context.redact
     alarms = manifest["alarms"]
     event, size = CLUSTER_COLUMNS.index("event"), CLUSTER_COLUMNS.index("size")
@@ -499,7 +502,7 @@ def _joint_run(joint: Joint) -> Json:
 
 
 def _moved(run: RunFolder) -> list[Json]:
-    """Reads clusters of the run before that are no longer there, with where they went."""
+    """Reads clusters of the run before that are gone, with the clusters that they went to."""
     columns = ["event", "cluster_id", "from_ids", "to_ids"]
     gone = pc.field("event") == LineageEvent.ENDED
     rows = tables.read_table(run, LINEAGE, columns, gone)
@@ -519,7 +522,7 @@ def _all_suppliers(run: RunFolder, shown: pc.Expression) -> Json:
 
 
 def _campaigns(run: RunFolder) -> Json:
-    """Returns the first leads; none of a run that was made before there were any."""
+    """Returns the first leads; none for a run older than leads."""
     columns = "rank basis probability reporters other_reporters first_seen last_seen"
     rows = _rows_if_there(run, CAMPAIGNS)
     first = sorted(rows, key=lambda row: row["rank"])[:LISTED_LIMIT]
@@ -554,9 +557,9 @@ def _contested_rows(run: RunFolder, contested: pa.Table) -> Json:
 
 
 def _decisions(run: Run) -> list[Json]:
-    """Reads the decisions of a run, in force or not; none of a run from before there were any.
+    """Reads the decisions of a run, in force or not; none for a run older than decisions.
 
-    Nobody who is to judge as the second person sees the verdict of the first.
+    A person who judges second must not see the first person's verdict.
     """
     rows = _rows_if_there(run, DECISIONS)
     if run.manifest["options"].get("two_person"):
@@ -585,7 +588,7 @@ def _rows_if_there(run: RunFolder, table: Table) -> list[Json]:
 
 
 def _reporters(row: Json) -> int:
-    """Returns the reporters of a cluster; of a run from before there were any, its victims."""
+    """Returns the reporters of a cluster; its victims, for a run older than reporters."""
     return int(row["victims"] if row["reporters"] is None else row["reporters"])
 
 
