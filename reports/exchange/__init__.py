@@ -1,8 +1,8 @@
 """Exchange between organisations: offers of evidence, and counts of shared victims.
 
 Out: a run's tables and a policy become an `Offer` without victims (`offer`). In: signed bytes of
-another organisation become a checked offer or revocation (`read_offer`). `victim_overlap` is the
-protocol by which two organisations count the victims that they share, and its letters.
+another organisation become a checked offer or revocation (`read_offer`). `victim_overlap` has the
+protocol and the letters by which two organisations count the victims that they share.
 """
 
 import lazy_loader

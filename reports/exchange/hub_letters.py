@@ -1,6 +1,6 @@
 """Files of a hub, which others send: its charter, lists of members, letters and heads.
 
-They are hostile until signature and every field are checked. Letters are sealed and opened here.
+Files are hostile until signature and every field are checked. This module seals and opens letters.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ HUB_LIVES = {
     "account": 180, "domain": 80, "email": 365, "handle": 180, "phone": 45, "remote": 90,
     "url": 80, "wallet": 365,
 }  # fmt: skip
-"""Days for which an entry lives without renewal, by kind, where the host says nothing else.
+"""Days that an entry lives without renewal, by kind, unless the host sets others.
 
-Of phones, domains, addresses and handles as transforms/data/lives.toml has them.
+Phones, domains, addresses and handles have the days of transforms/data/lives.toml.
 """
 
 _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 
 SIZES = (1 << 20, 1 << 22, 1 << 24)
-"""Bytes of a letter with its filling, before it is sealed: three, so that sizes say little."""
+"""Bytes of a padded letter, before it is sealed: only three sizes, so that a size says little."""
 
 SEAL_BYTES = 48
 """Bytes that sealing adds: an X25519 key and a tag of 16 (RFC 9180)."""
@@ -51,7 +51,7 @@ MAX_ENTRIES, MAX_MEMBERS, MAX_OPEN_DISPUTES = 5_000, 500, 100
 """Entries of a letter, rows of a list of members, and open disputes of one member."""
 
 MAX_DAY_BYTES, MAX_LINE_BYTES = 64 << 20, 1 << 20
-"""Bytes of a day of a log, and of one of its lines."""
+"""Most bytes of a day of a log, and of a line."""
 
 
 def _check_charter(charter: HubCharter) -> None:
@@ -85,7 +85,7 @@ def _check_letter(letter: HubLetter) -> None:
     for place, actor in enumerate(letter.actors):
         where = f"actors[{place}]"
         _check_actor(actor, where)
-        # A feed of a week that has not begun would be refused as a whole.
+        # A week that has not begun would make the reader refuse the whole feed.
         last = max((week_start(tie.week) for tie in actor.ties), default=date.min + CLOCK_TOLERANCE)
         need(last - CLOCK_TOLERANCE <= parse_moment(letter.issued_at).date(), f"{where}.ties")
     for name in ("renewals", "withdrawals", "answers"):
@@ -108,19 +108,19 @@ def _check_actor(actor: HubActor, where: str) -> None:
 
 
 def check_entry(entry: HubEntry, where: str) -> None:
-    """Checks an entry beyond the forms of its fields; raises OfferError for what is wrong."""
+    """Checks an entry beyond the form of its fields; raises OfferError naming the wrong field."""
     need(is_entity_id(entry.entity_id), f"{where}.entity_id")
     need(entry.first <= entry.last, f"{where}.last")
 
 
 def check_ties(ties: Sequence[HubTie], where: str) -> None:
-    """Checks ties beyond the forms of their fields; raises OfferError for what is wrong."""
+    """Checks ties beyond the form of their fields; raises OfferError naming the wrong field."""
     need(len(ties) <= MAX_ENTRIES and rising([(t.entries, t.week) for t in ties]), where)
     need(all(1 <= len(tie.entries) <= MAX_HARD_ENTITIES for tie in ties), where)
 
 
 def seal_letter(content: bytes, signature: bytes, sealing_key: bytes, hub: str) -> bytes:
-    """Seals a letter and its signature to the host's key (HPKE, RFC 9180), filled up in size.
+    """Pads a letter and its signature, and seals them to the host's key (HPKE, RFC 9180).
 
     Raises:
         OfferError: if it is too large.

@@ -1,11 +1,11 @@
-"""The log of a hub: a Merkle tree of lines, what they say is in force, and the feed made of it.
+"""The log of a hub: a Merkle tree of lines, the entries in force, and the feed made of them.
 
-A list of members follows from the one before. Nothing in a log names who contributed it: a token
-stands there, which the host alone can compute (`contributor_token`).
+Each list of members follows from the list before. A log has tokens in place of the names of
+contributors; only the host can compute them (`contributor_token`).
 
-The line of an entry that is out is erased, the digest of its leaf stays, and with it the tree.
+The line of an entry that is out is erased. The digest of its leaf stays, so the tree stays valid.
 
-Long, since whoever reads a feed must know what the log says, and who can be whom in it.
+Long, since a feed needs both the entries in force and the rules on which tokens can be one member.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _LOGGED: Any = Line
 
 
 def erased_line(line: bytes) -> bytes:
-    """Returns what stays of a line that is erased: the hash of its leaf."""
+    """Returns the line that replaces an erased line: the hash of its leaf."""
     return signing.canonical_json(ErasedLine(merkle_leaf(line).hex()))
 
 
@@ -81,12 +81,12 @@ class EntryState:
 
     Attributes:
         entry: as its contributor claims it.
-        actor: the actor that it is of.
+        actor: the actor that it belongs to.
         token: of the contributor.
         day: of its line.
         leaf: the number of its line's leaf.
-        since: the day since when it lives.
-        disputes: their ids.
+        since: the first day of its present life: when it was made, or last renewed.
+        disputes: ids of disputes about it.
     """
 
     entry: HubEntry
@@ -105,13 +105,13 @@ class EntryState:
 
 @dataclass
 class HubLog:
-    """The log read so far, and all that is in force by it.
+    """The log read so far, and the entries, disputes and ties that it puts in force.
 
     Attributes:
         charter: of the hub.
-        entries: those that did not end, by id.
-        disputes: all of them, by id.
-        answered: ids of those that were answered.
+        entries: entries that did not end, by id.
+        disputes: all disputes, by id.
+        answered: ids of answered disputes.
         ties: by actor.
     """
 
@@ -137,14 +137,14 @@ class HubLog:
         return self._tree.root().hex()
 
     def root_at(self, size: int) -> str | None:
-        """Returns the root at the end of a day after which the log had this size."""
+        """Returns the root at the end of the day that left the log at this size; None for none."""
         return self._roots.get(size)
 
     def add_day(self, day: str, content: bytes) -> None:
         """Reads the lines of one day.
 
         Raises:
-            OfferError: naming the first line that cannot be one of a log, or is there before.
+            OfferError: naming the first line that no log can have, or that repeats an earlier line.
         """
         *lines, rest = content.split(b"\n")
         if rest:
@@ -213,7 +213,7 @@ class HubLog:
                 self.openings.append(line)
 
     def _end(self, end: LoggedEnd) -> None:
-        """Takes an entry out; the line of no other entry may be erased for it."""
+        """Takes an entry out; raises OfferError if `end` names another entry's line."""
         entry = self.entries.pop(end.entry, None)
         leaf = entry.leaf if entry else None
         if (leaf is None and end.leaf not in self._erased) or leaf not in (None, end.leaf):
@@ -227,7 +227,7 @@ class HubLog:
         """Checks that every erased line is of an entry that the log says is out.
 
         Raises:
-            OfferError: naming the first line that is not.
+            OfferError: naming the first erased line of another entry.
         """
         for leaf, day in self._erased.items():
             if leaf not in self._ended:
@@ -236,7 +236,7 @@ class HubLog:
                 )
 
     def to_erase(self) -> set[int]:
-        """Returns the leaves of entries that are out whose lines are not erased yet."""
+        """Returns the leaves of entries that are out and whose lines are not erased yet."""
         return self._ended.keys() - self._erased.keys()
 
     def knows(self, name: str) -> bool:
@@ -244,7 +244,7 @@ class HubLog:
         return name in self._ids
 
     def open_disputes(self, name: str) -> list[LoggedDispute]:
-        """Returns the disputes of an entry that nobody answered."""
+        """Returns the unanswered disputes of an entry."""
         entry = self.entries.get(name)
         disputes = [self.disputes[name] for name in entry.disputes] if entry else []
         return [dispute for dispute in disputes if dispute.dispute not in self.answered]
@@ -259,7 +259,7 @@ class HubLog:
         return state.since + timedelta(days=self._life(state) // 3) <= day
 
     def status(self, name: str, day: date) -> str:
-        """Returns `live`, `frozen`, `unanswered`, `expired`, or `out` of an entry on a day."""
+        """Returns the status of an entry: `live`, `frozen`, `unanswered`, `expired` or `out`."""
         state = self.entries.get(name)
         if state is None:
             return "out"
@@ -272,7 +272,7 @@ class HubLog:
 
 
 def _check_line(line: Line, day: str) -> None:
-    """Checks a line beyond the forms of its fields."""
+    """Checks a line beyond the form of its fields."""
     need(line.day == day, "day")
     match line:
         case LoggedEntry():
@@ -287,21 +287,21 @@ def _check_line(line: Line, day: str) -> None:
 
 
 def show_count(count: int, k: int) -> int:
-    """Returns the lower bound that is shown of a count of people: 2, or a multiple of k."""
+    """Returns the lower bound to show for a count of people: 2, or a multiple of k."""
     return LEAST if count < k else count - count % k
 
 
 def shown_ties(
     rows: Iterable[tuple[frozenset[str], int, str]], k: int
 ) -> list[tuple[tuple[str, ...], int, str]]:
-    """Returns who named what together as lower bounds, of two people at least.
+    """Returns which identifiers people named together, with counts as lower bounds from 2 on.
 
-    What one person alone names together is counted as less of it: as the two identifiers of it
-    that several name together, or as one. Each person stays in one row.
+    A set that a single person names is cut down: to a pair that several people name together, or
+    to a single identifier. Each person stays in one row.
 
     Args:
-        rows: the identifiers of one cluster that people named together, how many people did, and
-            in which ISO 8601 week.
+        rows: identifiers of a cluster that people named together, the number of these people, and
+            the ISO 8601 week.
         k: of the hub.
     """
     people: Counter[frozenset[str]] = Counter()
@@ -320,7 +320,7 @@ def shown_ties(
             continue
         borne = [p for p in combinations(sorted(named), 2) if pairs[p] >= LEAST and len(named) > 2]
         choices = [*borne] if borne else [(name,) for name in sorted(named)]
-        # Another person makes a pair of one person's; else one that has nobody yet.
+        # Best is a choice with a single person so far, which becomes two; then an unused choice.
         chosen = min(
             choices, key=lambda choice: ((1, 0, 2)[min(people[frozenset(choice)], 2)], choice)
         )
@@ -343,7 +343,7 @@ class FeedChoice:
     Attributes:
         own: ids of entries that it contributed itself.
         without: ids of entries, or tokens of contributors, that it leaves out.
-        least: how many contributors must name an identifier.
+        least: least number of contributors who name an identifier.
     """
 
     own: frozenset[str] = frozenset()
@@ -352,11 +352,11 @@ class FeedChoice:
 
 
 class Contributors:
-    """The contributors of a log: tokens, and which of them are surely two members.
+    """The contributors of a log: tokens, and which of them surely belong to two members.
 
-    Two tokens are one member's where one of them replaced what the other had claimed. They are two
-    members' where they are of one epoch, or where an entry of each has the same identifier: the
-    host gives a member one token an epoch, and lets nobody claim an identifier twice.
+    Two tokens belong to the same member if one replaced a claim of the other. They belong to two
+    members if they are of the same epoch, or if both claim the same identifier: the host gives a
+    member one token an epoch, and lets no member claim an identifier twice.
     """
 
     def __init__(self, log: HubLog) -> None:
@@ -397,27 +397,27 @@ class Contributors:
         return self._ages[token]
 
     def named(self, names: Iterable[str]) -> frozenset[str]:
-        """Returns the oldest tokens of those whose tokens are given, among other ids."""
+        """Returns the oldest token of each contributor's token in `names`; skips other ids."""
         return frozenset(self._of[name] for name in names if name in self._of)
 
 
 FeedRow = tuple[str, tuple[int, ...], int]
-"""Week, places of identifiers, and the contributor of a row of a feed's evidence."""
+"""A row of a feed's evidence: week, places of identifiers, and contributor."""
 
 
 def make_feed(
     log: HubLog, recipient: str, now: datetime, choice: FeedChoice, members: Iterable[str] = ()
 ) -> Feed:
-    """Returns what is in force as a feed of the hub's.
+    """Returns the entries in force as a feed of the hub.
 
-    Each contributor's people are counted apart. Of an identifier that several name, the role is
-    that which most give it; of these, cluster and confidence are the first contributor's.
+    Each contributor's people are counted apart. An identifier that several contributors name has
+    the role that most of them give it, and cluster and confidence of the first of these.
 
     Args:
         log: of the hub.
         recipient: who makes the feed.
         now: when.
-        choice: of its entries. All of a contributor of whom one is its own are its own.
+        choice: of its entries. A contributor with an entry among `own` is the recipient itself.
         members: all organisations of the hub's list.
     """
     who = Contributors(log)
@@ -490,15 +490,15 @@ def _evidence_of_feed(
     place: Mapping[str, int],
     of_entry: Mapping[str, str],
 ) -> tuple[FeedEvidence, ...]:
-    """Returns who of the contributors counts how many people for what, and nobody twice.
+    """Returns how many people each contributor counts for each tie, no person twice.
 
     Args:
         log: of the hub.
         who: its contributors.
         day: of the feed, which has no week that begins later.
-        tokens: those of the feed, in order.
-        place: its identifiers, and the place of each.
-        of_entry: the identifier of each of its entries.
+        tokens: contributors of the feed, in order.
+        place: the place of each identifier of the feed.
+        of_entry: the identifier of each entry of the feed.
     """
     numbers = {token: number for number, token in enumerate(tokens)}
     counts: Counter[FeedRow] = Counter()
@@ -526,15 +526,15 @@ def _evidence_of_feed(
 def _rows_counted_already(
     rows: Iterable[FeedRow], who: Contributors, tokens: Sequence[str], bare: Sequence[str]
 ) -> set[FeedRow]:
-    """Returns rows of contributors that may be another, of an earlier day, on the same tie.
+    """Returns rows whose people an older contributor, maybe the same member, already counts.
 
-    Where two name the same epoch of an identifier they are two; so they can be one only where they
-    name several epochs of it.
+    Two contributors who name the same epoch of an identifier are two members. So they can be the
+    same member only if they name different epochs of it.
 
     Args:
         rows: of a feed.
         who: the contributors of the log.
-        tokens: those of the feed, in order.
+        tokens: contributors of the feed, in order.
         bare: identifiers without epochs, by place.
     """
     epochs = Counter(bare)
@@ -559,9 +559,9 @@ def _rows_counted_already(
 
 
 def _within_bounds(counts: Mapping[FeedRow, int]) -> Iterator[tuple[FeedRow, int]]:
-    """Yields the rows of a feed in order, no more in all than one offer may have.
+    """Yields the rows of a feed in order, within the bounds of an offer.
 
-    Otherwise one who claims too much would have the feed refused, and so what all others say.
+    Without this, a contributor who claims too much would get the whole feed refused.
     """
     people, named = Counter[int](), Counter[int]()
     for (_, places, contributor), reports in counts.items():
@@ -578,7 +578,7 @@ def _within_bounds(counts: Mapping[FeedRow, int]) -> Iterator[tuple[FeedRow, int
 
 
 def _fair_shares(wanted: Counter[int], most: int) -> Counter[int]:
-    """Returns what each gets of `most`: who wants least first, no less than an equal share."""
+    """Shares `most` out, smallest wishes first: each gets its wish or at least an equal share."""
     shares, left = Counter[int](), most
     for number, count in sorted(wanted.items(), key=lambda pair: (pair[1], pair[0])):
         shares[number] = min(count, left // (len(wanted) - len(shares)))
@@ -592,9 +592,8 @@ def actors_of_offer(
     """Returns the clusters of an offer of one's own run as actors of new entries.
 
     Args:
-        offer: what may leave, each person counted once for each cluster.
-        facts: people who report an identifier, and the first and last ISO 8601 week in which they
-            do.
+        offer: an offer that counts each person once for each cluster.
+        facts: how many people report an identifier, and their first and last ISO 8601 week.
         signed: identifiers that a signed decision confirms.
         k: of the hub.
     """
@@ -638,9 +637,9 @@ def check_succession(
     charter: HubCharter,
     host_keys: set[str],
 ) -> None:
-    """Checks that a list of members follows from the one before, by who may change it.
+    """Checks that a list of members follows from the list before, signed by whoever may change it.
 
-    While there are fewer than two members, these and the host sign; then two members.
+    While there are fewer than two members, they and the host sign; later, two members sign.
 
     Args:
         before: the list before; None for the first one.
@@ -683,6 +682,6 @@ def epoch_of(charter: HubCharter, day: date) -> int:
 
 
 def contributor_token(secret: bytes, charter: HubCharter, org: str, day: date) -> str:
-    """Returns what stands for an organisation in the log, in the epoch of a day."""
+    """Returns the token that stands for an organisation in the log, in the epoch of a day."""
     text = f"ringtrace hub token|{charter.name}|{epoch_of(charter, day)}|{org}"
     return hmac.digest(secret, text.encode(), "sha256").hex()[:32]

@@ -1,11 +1,12 @@
-"""Offers: the policy of what may leave, a run's tables under it, and their text for a reader.
+"""Offers: the policy on what may leave, the tables of a run under it, and their text for a reader.
 
-An identifier leaves if it is core and an analyst reviewed it, or three people reported it on
-different days in words of their own (`three_own_accounts`); one that is linked to no other leaves
-after a review alone, and so does a site that imitates nobody and was not young at its first report:
-it may be an organisation's. What the recipient named itself leaves as well if it is core and
-reviewed in one's own run joined with its offer.
-Long, since all that decides on what leaves in an offer is read in one place.
+An identifier leaves if it is core, and either an analyst reviewed it or three people reported it on
+different days in their own words (`three_own_accounts`). Two kinds leave only after a review: an
+identifier without links, and a site that imitates nobody and was not young at its first report,
+since it may be an honest organisation's. An identifier that the recipient named also leaves if it
+is core and reviewed in our run joined with its offer.
+
+Long, since all rules on what leaves in an offer stand here.
 """
 
 from __future__ import annotations
@@ -53,12 +54,12 @@ from transforms.values import is_of_many, is_pseudonym, is_unnamed
 Row = Mapping[str, Any]
 
 OwnWords = Mapping[str | tuple[str, str], frozenset[int]]
-"""Word triples of narratives, by piece of evidence; those near an identifier by its id, too."""
+"""Word triples of narratives by piece of evidence; triples near an identifier also by its id."""
 
 NARRATIVE = "narrative"
 
 SHORTEST_ECHO = 4
-"""Characters of a victim's or a record's id below which a likeness says nothing."""
+"""Least characters of a victim's or a record's id for a likeness to an identifier to count."""
 
 SHIPPED_POLICY = "policy.toml"
 
@@ -69,25 +70,25 @@ EURO = frozenset("AT BE BG CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK
 """Countries whose currency is the euro (ECB, January 2026)."""
 
 OWN_WORDS = 5
-"""Words of a narrative, without numbers and known scripts, below which nothing remains of it."""
+"""Least own words of a narrative, without numbers and known scripts, for it to be compared."""
 
 SHINGLE_WORDS = 3
 """Words in a row by which two narratives are compared (Broder, On the Resemblance and Containment
 of Documents, 1997)."""
 
 NEAR_WORDS = 10
-"""Words on each side of an identifier that say in whose words a narrative tells of it."""
+"""Words on each side of an identifier that are compared as the words about it."""
 
 NEARLY_EQUAL = 0.5
-"""Share of the shorter narrative's word triples that two have in common from which they count as
-one: a copy in which every sixth word is changed still does."""
+"""Least share of the shorter narrative's word triples for two narratives to count as the same: a
+copy with every sixth word changed still does."""
 
 ACCOUNTS_OF_ONE = 20
-"""Accounts of one reporter that are compared, the earliest: more are of the same person."""
+"""How many accounts of a reporter are compared, the earliest first."""
 
 
 class OfferPolicy(Record):
-    """The keys of a policy file, all of which it has, so that nothing leaves by oversight."""
+    """The keys of a policy file. All are required, so that no identifier leaves by oversight."""
 
     k: Annotated[int, between(SMALLEST_K, 1000)]
     confidence_floor: Annotated[float, between(0.5, 0.99)]
@@ -110,11 +111,12 @@ class OfferSource:
         clusters: Ids and status of CLUSTER rows.
         evidence: EVIDENCE_MENTION rows.
         private: Entity ids that must not leave, such as the organisation's own victims'.
-        words: Those of `own_words`.
-        returned: Members that the recipient named and an analyst reviewed as core where both sides'
-            evidence is joined: it knows them, and learns how many here reported them, however few.
-        parts: For members of thin clusters, the number of the part of it that each is in: the parts
-            stand as clusters of their own.
+        words: The result of `own_words`.
+        returned: Members that the recipient named, and that an analyst reviewed as core in a run
+            joined from both sides' evidence. The recipient knows them, and learns how many people
+            here reported them, however few.
+        parts: For each member of a thin cluster, the number of its part of the cluster. Each part
+            stands as a cluster of its own.
         registered: When domains were registered, as far as is known.
     """
 
@@ -131,7 +133,7 @@ class OfferSource:
 
 @dataclass(frozen=True)
 class EvidenceReport:
-    """One piece of evidence: a complaint with its calls, or a call alone."""
+    """A piece of evidence: a complaint with its calls, or a call without a complaint."""
 
     group: str
     who: str
@@ -142,10 +144,10 @@ class EvidenceReport:
 
 @dataclass(frozen=True)
 class Account:
-    """The account that one reporter gives of an identifier on one day.
+    """A reporter's account of an identifier on a day.
 
-    `words` are the reporter's own word triples of the narrative, `near` all of those around the
-    identifier. Without `words`, `called` is the reporter's own outbound call to it.
+    `words` are the narrative's word triples that are the reporter's own, `near` all triples around
+    the identifier. Without `words`, `called` says that the reporter called it.
     """
 
     reporter: str
@@ -159,7 +161,7 @@ class Account:
 class Withheld:
     """Counts of members that are not offered, by the first reason against it.
 
-    `clusters` counts those of which no member is offered.
+    `clusters` counts clusters without any offered member.
     """
 
     reasons: Mapping[str, int]
@@ -175,7 +177,7 @@ def shipped_policy() -> OfferPolicy:
 def make_offer(
     source: OfferSource, policy: OfferPolicy, sender: str, recipient: str, issued: datetime
 ) -> tuple[Offer, Withheld]:
-    """Makes an offer of what `policy` lets leave; returns it, and what does not leave.
+    """Returns an offer of all members that `policy` lets leave, and counts of the others.
 
     `issued` is in UTC.
     """
@@ -196,7 +198,7 @@ def make_offer(
     calls = shown.filter(pc.equal(shown["record_kind"], RecordKind.CALL))
     called = pc.unique(calls.filter(pc.is_valid(calls["reporter_key"]))["entity_id"])
     rows = _counted(evidence_reports(shown), cluster_of, place)
-    # Of an identifier that one person alone reports, "called" would say what that person did.
+    # "called" needs two people: for a single reporter it would say what that person did.
     people = Counter(position for row in rows for position in row.entities * min(row.reports, 2))
     positions = sorted(place[entity_id] for entity_id in called.to_pylist())
     return Offer(
@@ -214,15 +216,15 @@ def make_offer(
 
 
 def own_words(complaints: pa.Table, mentions: pa.Table) -> OwnWords:
-    """Returns the word triples of narratives that are their reporters' own, and those near each id.
+    """Returns the triples of reporters' own words in narratives, and the triples near each id.
 
-    Numbers, identifiers and passages of known scripts are not their own. Of fewer than `OWN_WORDS`
-    words that are left there are none. `mentions` are the MENTION rows of `complaints`.
+    Numbers, identifiers and passages of known scripts are not own words. A narrative with fewer
+    than `OWN_WORDS` own words has no triples. `mentions` are the MENTION rows of `complaints`.
     """
     read: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
     inside = mentions.filter(pc.fill_null(pc.equal(mentions["field"], NARRATIVE), False))
     for row in inside.select(["source_org", "record_id", "start", "end", "entity_id"]).to_pylist():
-        # A script whose place in the narrative is not known can be all of it.
+        # A script without a known place in the narrative may be the whole narrative.
         span = (row["start"], row["end"]) if row["start"] is not None else (0, LONGEST)
         read[f"{row['source_org']}|{row['record_id']}"].append((*span, row["entity_id"]))
     triples: defaultdict[str | tuple[str, str], frozenset[int]] = defaultdict(frozenset)
@@ -249,9 +251,9 @@ def _triples(words: Sequence[str]) -> frozenset[int]:
 
 
 def three_own_accounts(accounts: Iterable[Account]) -> bool:
-    """Finds three accounts of three reporters on three days, none nearly equal to another.
+    """Returns whether three reporters on three days gave accounts that are not nearly equal.
 
-    An account that is added takes none away.
+    A further account never turns True into False.
     """
     kept: Counter[str] = Counter()
     earlier: list[Account] = []
@@ -281,15 +283,15 @@ def _are_apart(account: Account, before: Account) -> bool:
 
 @lru_cache(maxsize=262_144)
 def _nearly_equal(words: frozenset[int], others: frozenset[int]) -> bool:
-    """Compares two narratives; one of which nothing remains stands on its call instead."""
+    """Compares two narratives; narratives without own words are never equal: their calls count."""
     shorter = min(len(words), len(others))
     return shorter > 0 and len(words & others) >= NEARLY_EQUAL * shorter
 
 
 def evidence_reports(shown: pa.Table) -> list[EvidenceReport]:
-    """Groups EVIDENCE_MENTION rows by the pieces of evidence that they are of, in sorted order.
+    """Groups EVIDENCE_MENTION rows by piece of evidence, in sorted order.
 
-    Those that no reporter states, such as a call of nobody's, are no evidence of anybody.
+    Pieces without a reporter, such as a call without a victim, are left out.
     """
     groups: defaultdict[str, list[Row]] = defaultdict(list)
     columns = ["group_id", "entity_id", "record_kind", "observed_at", "reporter_key"]
@@ -298,7 +300,7 @@ def evidence_reports(shown: pa.Table) -> list[EvidenceReport]:
     reports = []
     for group, rows in sorted(groups.items()):
         kind = str(max(RecordKind(row["record_kind"]) for row in rows))  # a complaint before calls
-        # Who states it: the complaint's reporter, else that of a call.
+        # The complaint's reporter first, else a call's.
         stated = sorted(
             (row["record_kind"] != RecordKind.COMPLAINT, row["reporter_key"])
             for row in rows
@@ -322,10 +324,10 @@ def disclose_losses(
 ) -> tuple[OfferedLoss, ...]:
     """Returns what may be shown of losses by currency, from each victim's own sum, rounded down.
 
-    A currency says where somebody lives. It is shown where at least k victims state it, none has
-    more than `loss_dominance` of the sum, and its country is shown. Where that is not, the total of
-    one currency, that of most victims, is shown from 2k victims on, if more than k others are left
-    among those whose countries are not shown.
+    A currency says where somebody lives. It is shown if at least k victims state it, none has more
+    than `loss_dominance` of the sum, and its country is shown. If its country is hidden, only the
+    currency of most victims can be shown: it needs 2k victims, and more than 3k victims must live
+    in hidden countries, so that more than k others remain among them.
     """
     countries = {country.country for country in seen.countries}
     losses = []
@@ -347,7 +349,7 @@ def disclose_losses(
 
 
 def offer_lines(offer: Offer) -> Iterator[str]:
-    """Yields all that an offer says as lines, cluster by cluster; hostile text made harmless."""
+    """Yields the content of an offer as lines, cluster by cluster; hostile text made harmless."""
     terms = offer.terms
     yield f"offer of {offer.sender} to {offer.recipient}, {offer.tlp}"
     yield f"issued {offer.issued_at}, expires {offer.expires_at}"
@@ -444,8 +446,8 @@ def _chosen(source: OfferSource, policy: OfferPolicy) -> tuple[dict[str, Row], W
 def _accounts(evidence: pa.Table, words: OwnWords) -> dict[str, list[Account]]:
     """Returns the accounts of each identifier in EVIDENCE_MENTION rows of hard roles.
 
-    The day of a complaint is when it came. A row without a pseudonym is one only under a rule that
-    says whose it is. Calls in hard roles are outbound: the reporter called the number.
+    A complaint's day is the day it was filed. A row without a pseudonym gives an account only if a
+    rule names its reporter. Calls in hard roles are outbound: the reporter called the number.
     """
     named = evidence.filter(pc.is_valid(evidence["reporter_key"]))
     named = named.filter(pc.invert(is_unnamed(named["reporter_key"])))
@@ -490,10 +492,10 @@ def _words(entity_id: str) -> set[str]:
 def _counted(
     reports: Iterable[EvidenceReport], cluster_of: Mapping[str, int], place: Mapping[str, int]
 ) -> tuple[OfferedEvidence, ...]:
-    """Counts people, each once for a cluster, by all that they name there in the fullest's week.
+    """Counts people once for each cluster, by all identifiers that they name in one week there.
 
-    What they name in another week would get a false date. A key that several people can have
-    counts by the fullest report alone.
+    The week is that of the person's fullest report: reports of other weeks would get a false date.
+    A key that several people can share counts its fullest report and no other.
     """
     kept: defaultdict[str, list[EvidenceReport]] = defaultdict(list)
     for report in sorted(
@@ -510,7 +512,7 @@ def _counted(
         if near and (elsewhere or is_of_many(pa.scalar(report.who)).as_py()):
             continue
         named = report.named.union(*(earlier.named for earlier in near))
-        if len(named) <= MAX_HARD_ENTITIES:  # else both stay apart
+        if len(named) <= MAX_HARD_ENTITIES:  # else the earlier reports stay as they are
             whole = replace(report, named=named, kind=max(r.kind for r in (report, *near)))
             kept[report.who] = [*(earlier for earlier in before if earlier not in near), whole]
     counts = Counter(
@@ -526,7 +528,7 @@ def _counted(
 def _clusters(
     shown: pa.Table, cluster_of: Mapping[str, int], policy: OfferPolicy
 ) -> tuple[OfferedCluster, ...]:
-    """Returns victims by country and losses of each cluster, of the identifiers on offer alone."""
+    """Returns victims by country and losses of each cluster, counted for its offered identifiers."""
     stated_by = {report.group: report.who for report in evidence_reports(shown)}
     country: defaultdict[int, dict[str, str | None]] = defaultdict(dict)
     lost: defaultdict[int, dict[tuple[str, str], dict[str, Decimal]]] = defaultdict(dict)

@@ -1,7 +1,7 @@
 """Registration dates of domains, from a file: a site that is young at its first report is a lure.
 
-An organisation's domain is mostly years old. Of the domains that are registered for phishing, 65 %
-are used within five days, and 17 % after more than 90 (Interisle, Phishing Landscape 2020, p. 8).
+An organisation's domain is mostly years old. 65 % of domains registered for phishing are used
+within five days, and 17 % after more than 90 (Interisle, Phishing Landscape 2020, p. 8).
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def parse_registrations(text: str, name: str) -> Registrations:
 
 
 def is_young(entity_id: str, first_seen: datetime, registered: Registrations) -> bool:
-    """Tells whether a domain, or that of an address or a page, was young at its first report.
+    """Tells whether the domain of a site, an address or a page was young at its first report.
 
-    False where the file says nothing of it.
+    False if the file does not have the domain.
     """
     host = without_epoch(entity_id).partition(":")[2].rpartition("@")[2].partition("/")[0]
     day = registered.get(f"domain:{registrable_domain(host)}")

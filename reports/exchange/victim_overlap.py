@@ -1,8 +1,8 @@
-"""Count of the victims that two organisations share: their victims, the protocol, its letters.
+"""Count of the victims that two organisations share: the protocol and its letters.
 
-Private set intersection cardinality says how many elements two sets share, and nothing else. The
-protocol is that of De Cristofaro, Gasti and Tsudik, "Fast and Private Computation of Cardinality of
-Set Intersection and Union" (CANS 2012, figure 1), on ristretto255 (RFC 9496) by libsodium:
+Private set intersection cardinality reveals how many elements two sets share, and no element. The
+protocol is by De Cristofaro, Gasti and Tsudik, "Fast and Private Computation of Cardinality of Set
+Intersection and Union" (CANS 2012, figure 1), on ristretto255 (RFC 9496) by libsodium:
 
     asker                                 answerer
     secret a;  a H(x) for each x   --->
@@ -10,12 +10,12 @@ Set Intersection and Union" (CANS 2012, figure 1), on ristretto255 (RFC 9496) by
     counts T(b H(x)) among the tags
 
 The asker takes its own mask off each returned element, but cannot tell which of its elements it
-was; the answerer sees elements masked with a secret. Secure against parties that follow the
-protocol and then try to learn more, under the one-more gap Diffie-Hellman assumption with H and T
+was. The answerer sees elements masked with a secret. The protocol is secure against parties that
+follow it and then try to learn more, under the one-more gap Diffie-Hellman assumption with H and T
 as random oracles.
 
-Letters carry points and tags between the organisations. They are hostile until every field of them
-is checked. The file of victims stays with the organisation.
+Letters carry points and tags between the organisations. They are hostile until every field is
+checked. The file of victims stays with its organisation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from schemas.offer import MIN_SET_SIZE, TAG_BYTES, Letter
 from schemas.signed_fields import parse_moment, rising
 
 LETTER_VALIDITY = timedelta(days=14)
-"""The longest that a letter may be under way."""
+"""Longest time that a letter may be under way."""
 
 _TO_GROUP = b"ringtrace overlap v1 element "
 
@@ -79,7 +79,7 @@ def mask_points(secret: bytes, points: Iterable[bytes]) -> list[bytes]:
     """Multiplies each point by the secret.
 
     Raises:
-        OfferError: for what is no element of the group, or its identity.
+        OfferError: for a point that is not in the group, or is its identity.
     """
     multiply = ristretto255().crypto_scalarmult_ristretto255
     try:
@@ -132,7 +132,7 @@ def decode_elements(text: str, each: int, size: int) -> list[bytes]:
     """Decodes `size` points or tags of `each` bytes from base64, sorted and all different.
 
     Raises:
-        OfferError: for any other.
+        OfferError: if they are not.
     """
     try:
         whole = base64.b64decode(text, validate=True)

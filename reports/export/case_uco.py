@@ -2,9 +2,9 @@
 
 A cluster is an Investigation of the form "suspicious-activity" whose objects are its members, as
 observables, and their accepted links, as relationships. Each member has a ProvenanceRecord, whose
-exhibit number is its evidence number. CASE has no property for a case number and none that relates
-two organisations' investigations (CASE issue 191), so that what others call it is an external
-reference. Nobody is a subject of it.
+exhibit number is its evidence number. CASE has no property for a case number, or for the relation
+of two organisations' investigations (CASE issue 191). So other organisations' case numbers are
+external references. No investigation has a person as its subject.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TYPES = {
     EntityKind.DOMAIN: ("DomainName", "DomainNameFacet", "value"),
     EntityKind.URL: ("URL", "URLFacet", "fullValue"),
 }
-"""By kind its observable, facet, and the facet's property; others are accounts of a service."""
+"""Observable, facet, and the facet's property by kind; other kinds are accounts of a service."""
 
 _ACCOUNT = ("Account", "AccountFacet", "accountIdentifier")
 
@@ -55,10 +55,10 @@ def case_bundle(
     """Returns the bundle of a cluster as JSON-LD in UTF-8: same rows, same bytes.
 
     Args:
-        facts: the cluster; how many of its members were left out is told.
+        facts: the cluster; the bundle says how many members were left out.
         moment: the time of the run.
         run_id: the run, which ids depend on.
-        title: what people call the cluster.
+        title: people's name for the cluster.
         tlp: a level of TLP 2.0.
         number_of: returns the evidence number of a thing, in a referral.
         cases: for each organisation its case number, in a referral.
@@ -143,7 +143,7 @@ def _time(moment: datetime) -> Row:
 def _member(member: Row, key: tuple[str, str]) -> Row:
     kind, _, value = without_epoch(member["entity_id"]).partition(":")
     observable, facet, name = _TYPES.get(EntityKind(kind), _ACCOUNT)
-    # Of accounts, the vocabulary of types knows none of these services.
+    # The vocabulary of account types has none of these services.
     made: Row = {
         **_node("observable", facet, key, member["entity_id"]),
         f"observable:{name}": f"https://{value}" if facet == "URLFacet" else value,

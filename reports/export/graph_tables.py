@@ -1,13 +1,13 @@
 """Graphs of a run or a cluster: nodes and edges as tables, and as GraphML 1.0 and GEXF 1.2.
 
-`GraphExport` has those of a whole run, a batch at a time, `ClusterExport` those of a cluster.
-Identifiers that only a caller id or a mention names are in neither, nor a victim's. Files that
-leave hold core members alone, and the number of those that were left out; each row says its tier.
+`GraphExport` has the tables of a whole run, a batch at a time; `ClusterExport` has the tables of a
+cluster. Neither has a victim's identifiers, or identifiers seen only as a caller id or a mention.
+Files that leave hold only core members, and count the members left out; each row says its tier.
 
 Files are written column by column: the same bytes for the same rows. networkx writes both formats
-too, but puts the day into a GEXF and holds the document as a tree. What is written is valid by
-their schemas: in GraphML an id must be a name token, so that nodes are numbered there and carry
-their entity id as `label`.
+too, but puts the day into a GEXF and holds the document as a tree. Files are valid by the formats'
+schemas. A GraphML id must be a name token, so nodes are numbered there, with the entity id as
+`label`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ EDGE_ATTRIBUTES = _attributes(
 )
 
 GRAPH_ATTRIBUTES = _attributes("members_left_out note")
-"""Attributes of a graph itself, where members were left out."""
+"""Attributes of a graph itself, if members were left out."""
 
 _TYPES = {"string": TEXT, "long": INTEGER, "double": NUMBER, "boolean": FLAG}
 
@@ -76,14 +76,14 @@ EDGE_SCHEMA = pa.schema(
 """An edge in every format."""
 
 REASONED_SCHEMA = pa.schema([*EDGE_SCHEMA, ("reason", TEXT)])
-"""Edges of the whole graph: with why each was accepted or not."""
+"""Edges of the whole graph, with the reason why each was accepted or not."""
 
 TIMES = ("first_seen", "last_seen")
-"""Attributes that are times, and text where a format has no times."""
+"""Attributes that are times, or text if a format has no times."""
 
 
 def with_times(schema: pa.Schema) -> pa.Schema:
-    """Returns the schema of nodes or edges with times that are no text."""
+    """Returns the schema of nodes or edges with `TIMES` as times, not text."""
     for name in TIMES:
         schema = schema.set(schema.get_field_index(name), pa.field(name, TIMESTAMP))
     return schema
@@ -108,8 +108,8 @@ def left_out_note(count: int) -> str:
 class GraphExport:
     """The graph of a whole run.
 
-    `redact` leaves out of reasons what analysts wrote, `core_only` members that must not leave;
-    `timed` nodes and edges have times (`with_times`), and others their text.
+    `redact` leaves analysts' words out of reasons, and `core_only` members that must not leave.
+    With `timed`, nodes and edges have times (`with_times`); else times are text.
     """
 
     run: RunFolder
@@ -171,7 +171,7 @@ class GraphExport:
     def _with_flat_columns(
         self, schema: pa.Schema, columns: dict[str, pa.ChunkedArray], rows: pa.Table
     ) -> pa.Table:
-        """Returns `columns`, and those of `rows` for the rest of `schema`, flattened."""
+        """Returns a table of `schema`: `columns` as they are, other columns of `rows` flattened."""
         if self.timed:
             columns |= {name: rows[name] for name in TIMES}
             schema = with_times(schema)
@@ -184,12 +184,12 @@ class GraphExport:
 
 @dataclass(frozen=True)
 class ClusterExport:
-    """One cluster with what its files need beside: its graph has members and the links of these.
+    """A cluster for export: its graph has its members and the links between them.
 
     Attributes:
         facts: the cluster.
-        positions: for members in a figure its cluster and where they stand, from 0 to 1.
-        moment: when the run was made, for formats that state it.
+        positions: for each member in a figure, the figure's cluster and its place from 0 to 1.
+        moment: time of the run, for formats that state it.
         run_id: the run.
         tlp: a level of TLP 2.0, for formats that state it.
     """
@@ -205,7 +205,7 @@ class ClusterExport:
         rows = []
         for member in self.facts.members:
             _, point = self.positions.get(member["entity_id"], ("", None))
-            # GEXF has y upwards, a page downwards.
+            # In GEXF y goes up, on a page it goes down.
             x, y = (
                 (round(1600 * point[0], 1), -round(1000 * point[1], 1)) if point else (None, None)
             )
@@ -256,7 +256,7 @@ _GEXF_END = b"</edges>\n</graph>\n</gexf>\n"
 _GEXF_EDGE: Attributes = tuple(
     attribute for attribute in EDGE_ATTRIBUTES if attribute[0] != "weight"
 )
-"""Without the weight, which GEXF has as an attribute of the edge itself."""
+"""Attributes of edges but the weight, which is an attribute of the edge itself in GEXF."""
 
 _DATA = '<data key="%s">%s</data>'
 
@@ -325,7 +325,7 @@ def _graphml_nodes(batch: pa.RecordBatch, numbers: Numbers) -> pa.Array:
 
 
 def _graphml_edges(batch: pa.RecordBatch, ids: IdIndex, numbers: pa.Array) -> pa.Array:
-    """Writes edges between the nodes of these ids, which have these numbers."""
+    """Writes edges between nodes, which it names by their `numbers`."""
     source, target = (numbers.take(ids.indices(batch[end])) for end in ("source", "target"))
     attributes = _attribute_text(_DATA, "edge", EDGE_ATTRIBUTES, _columns(batch))
     return join_text(
@@ -389,14 +389,14 @@ def _columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
 def _attribute_text(
     form: str, scope: str, attributes: Attributes, columns: dict[str, pa.Array]
 ) -> Iterator[pa.Array]:
-    """Yields the attributes of nodes or edges in `form`, without those that are null."""
+    """Yields the attributes of nodes or edges in `form`; leaves null attributes out."""
     for name, _ in attributes:
         before, after = (form % (f"{scope}_{name}", "\0")).split("\0")
         yield pc.fill_null(join_text(before, xml_values(columns[name]), after), "")
 
 
 def _position(nodes: pa.RecordBatch) -> pa.Array | str:
-    """Writes the positions of nodes; nothing of those that have none."""
+    """Writes the positions of nodes; an empty text for a node without a position."""
     if "x" not in nodes.schema.names:
         return ""
     x, y = xml_values(nodes["x"]), xml_values(nodes["y"])
@@ -404,7 +404,7 @@ def _position(nodes: pa.RecordBatch) -> pa.Array | str:
 
 
 def join_text(*pieces: pa.Array | str) -> pa.Array:
-    """Joins pieces to rows of text, of which one is a column; null where a piece is."""
+    """Joins pieces to rows of text, null if a piece is null. At least one piece is a column."""
     return pc.binary_join_element_wise(*pieces, "")
 
 

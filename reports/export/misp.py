@@ -25,7 +25,7 @@ from transforms.extract.kinds.registry import lookup_kind
 Row = dict[str, Any]
 
 _WITHOUT_SCHEME = (EntityKind.ACCOUNT, EntityKind.WALLET)
-"""Kinds whose scheme is no part of the value where MISP has a type for them."""
+"""Kinds whose value in a MISP type is without the scheme."""
 
 
 def misp_event(
@@ -39,12 +39,12 @@ def misp_event(
     """Returns the event of a cluster as UTF-8 JSON: same rows, same bytes.
 
     Args:
-        facts: the cluster; how many of its members were left out is told.
+        facts: the cluster; the event says how many members were left out.
         moment: the time of the run.
         run_id: the run, which ids depend on.
-        title: what people call the cluster.
+        title: people's name for the cluster.
         tlp: a level of TLP 2.0.
-        numbers: for each member its numbers in a referral, in words, if it is of one.
+        numbers: in a referral, each member's numbers there, in words.
     """
     stamp = str(int(moment.timestamp()))
     key = (run_id, facts.row["cluster_id"])
@@ -87,11 +87,11 @@ def join_events(events: Iterable[bytes]) -> Iterator[bytes]:
 
 
 FEED = "feed"
-"""Stands for the run in ids of a feed: an event of a cluster takes the place of the one before."""
+"""Stands for the run in ids of a feed: a cluster's event replaces its event of the run before."""
 
 
 def cluster_misp_feed(export: ClusterExport) -> Iterator[bytes]:
-    """Yields the feed of a cluster alone, as `join_feed` makes it of several."""
+    """Yields the feed of a single cluster, in the form of `join_feed`."""
     return join_feed([_event(export, FEED)])
 
 
@@ -99,8 +99,8 @@ def join_feed(files: Iterable[bytes]) -> Iterator[bytes]:
     """Yields one feed of several feeds, or of events, as a zip archive to be unpacked.
 
     A feed is manifest.json, hashes.csv and a file for each event, named by its UUID, as
-    pymisp.tools.feed_meta_generator makes them. Nothing is compressed, so that a search of what
-    leaves sees it.
+    pymisp.tools.feed_meta_generator makes them. Files are not compressed, so that the search of
+    what leaves can read them.
     """
     events: dict[str, bytes] = {}
     for part in files:
@@ -133,7 +133,7 @@ def join_feed(files: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _events_in(content: bytes) -> Iterator[bytes]:
-    """Yields the events of a feed, or the one that it is."""
+    """Yields the events of a feed; a file that is an event yields itself."""
     if content.startswith(b"{"):
         yield content
         return

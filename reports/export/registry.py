@@ -1,4 +1,4 @@
-"""The formats in which clusters and whole graphs go to other tools, one row each.
+"""The formats for clusters and whole graphs in other tools, a row each.
 
 A new format is one file with the function that writes it, and one row in `EXPORT_FORMATS`:
 `ringtrace export --format` and the workbench's list of what it writes follow.
@@ -54,18 +54,18 @@ MEMBERS_AT_A_TIME = 1_000
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """A format: a function for one file a cluster, and one for all clusters in a file.
+    """A format: functions that write a file per cluster, and a file of all clusters.
 
     Attributes:
         code: its name on the command line.
-        name: what people call it.
+        name: its name for people.
         description: words that follow the name in the workbench.
         suffix: ending of the names of its files, without the first dot.
         write_cluster: yields the file of a cluster, piece by piece.
         write_graph: yields the file of a run's whole graph, piece by piece.
-        join_clusters: makes one file of the files of several clusters.
+        join_clusters: joins the files of several clusters into a single file.
         reviewed: it holds only reviewed core members, whatever the options say.
-        kinds: the kinds of identifiers that it holds; all without.
+        kinds: the kinds of identifiers that it holds; None for all.
         unmarked: it goes to others, and cannot say how far it may travel.
     """
 
@@ -179,7 +179,7 @@ class RunExport:
         run: its folder.
         run_id: its id.
         moment: when it was made, for formats that state it.
-        include_verify: keeps all members, for one's own use; of a `reviewed` format it does not.
+        include_verify: keeps all members, for one's own use; has no effect on `reviewed` formats.
         tlp: a level of TLP 2.0, for formats that state it.
     """
 
@@ -194,7 +194,7 @@ class RunExport:
         return next(self._files([cluster_id], form))
 
     def whole(self, form: ExportFormat) -> FileChunks:
-        """Returns the file of all clusters that have a member in it, piece by piece."""
+        """Returns the file of all clusters with a member to write, piece by piece."""
         if form.write_graph is not None:
             return form.write_graph(GraphExport(self.run, core_only=not self.include_verify))
         if form.join_clusters is None:
@@ -206,7 +206,7 @@ class RunExport:
         return form.join_clusters(file for group in groups for file in self._files(group, form))
 
     def counts(self, form: ExportFormat, cluster_id: str | None = None) -> tuple[int, int]:
-        """Counts the members of one cluster, or of all, that are in a file, and the others."""
+        """Counts the members of a cluster, or of all, that a file holds, and that it leaves out."""
         here = pc.scalar(True) if cluster_id is None else pc.field("cluster_id") == cluster_id
         every = tables.count_rows(self.run, MEMBERS, here)
         within = tables.count_rows(self.run, MEMBERS, here & self._leaving(form))

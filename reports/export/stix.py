@@ -1,28 +1,28 @@
-"""One cluster as a STIX 2.1 bundle, for a threat-intelligence platform such as OpenCTI.
+"""A cluster as a STIX 2.1 bundle, for a threat-intelligence platform such as OpenCTI.
 
-What is what (docs/referral.md says why):
+The objects of a bundle (docs/referral.md gives the reasons):
 
-- *infrastructure*: the cluster; no threat actor and no campaign is asserted, since a cluster says
-  what hangs together and not who did it.
-- *observed-data*: one a member, with its observable: how often and from when to when records name
-  it. The infrastructure `consists-of` these, and not of the observables themselves: of those STIX
-  2.1 (section 4.8.2) knows its own kinds alone, and a phone number is OpenCTI's.
-- *relationship* `related-to`: an accepted link between two members, with its evidence; and the
-  cluster's to an *attack-pattern*, what MITRE's F3 or ATT&CK calls the use of such members.
-- *indicator*: a site, an address of a page or of mail, which `indicates` such a technique; it asks
-  for a search or a warning, and not to be blocked by itself.
-- *sighting*: where the whole was seen; *identity*: those organisations, and ringtrace itself.
-- *note*: what the bundle does not say; *grouping*: all of it, as suspicious activity.
+- *infrastructure*: the cluster. There is no threat actor or campaign: a cluster says what hangs
+  together, not who did it.
+- *observed-data*: one per member, with its observable: how often records name it, from when to
+  when. The infrastructure `consists-of` observed-data, not of observables: STIX 2.1 (section 4.8.2)
+  allows only its own kinds of observables there, and phone numbers are OpenCTI's.
+- *relationship* `related-to`: an accepted link between two members, with its evidence; and the tie
+  of the cluster to an *attack-pattern*, the technique of MITRE's F3 or ATT&CK for such members.
+- *indicator*: a site, a page or a mail address, which `indicates` such a technique. It asks for a
+  search or a warning, not to be blocked by itself.
+- *sighting*: the organisations that saw the cluster; *identity*: these, and ringtrace itself.
+- *note*: the limits of the bundle; *grouping*: all of it, as suspicious activity.
 
-Suppliers, caller ids and victims are not in it: they can be innocent. Of members it holds those
-that it is given, and counts those that were left out of them.
+Suppliers, caller ids and victims are not in it: they can be innocent. It holds the members of the
+given cluster, and counts the members that were left out.
 
-Objects are written as the standard has them, without the library that would check each as it is
-made: that took nine tenths of the time. The tests check every kind of object against the library
-and the validator of OASIS, and `check_with_stix2` checks a bundle that is to be sealed. Entries of
-a hub are made of the same objects.
+Objects are plain dicts. The stix2 library, which checks each object as it makes it, took nine
+tenths of the time. The tests check every kind of object against the library and the validator of
+OASIS, and `check_with_stix2` checks a bundle before it is sealed. Entries of a hub consist of the
+same objects.
 
-Long, since all objects that are STIX are made here, of the same parts.
+Long, since all STIX objects are made here, of the same parts.
 """
 
 from __future__ import annotations
@@ -88,17 +88,17 @@ TLP_LEVELS = tuple(_TLP_IDS)
 """TLP 2.0 (FIRST, August 2022), the widest circle first."""
 
 SENTINEL_TYPES = ("identity", "attack-pattern", "indicator", "relationship")
-"""Types of objects that Microsoft Sentinel's upload API takes, what refers to others last."""
+"""Types of objects that Microsoft Sentinel's upload API takes; types that refer to others last."""
 
 SENTINEL_OBJECTS = 100
-"""Objects that one of its requests may hold."""
+"""Most objects in a request to that API."""
 
 PATTERNS = {
     EntityKind.DOMAIN: ("domain-name:value", ""),
     EntityKind.URL: ("url:value", "https://"),
     EntityKind.EMAIL: ("email-addr:value", ""),
 }
-"""By kind of identifier what a pattern compares, and what an id of ours lacks of its value."""
+"""By kind of identifier: the property that a pattern compares, and the prefix our ids lack."""
 
 _OPENCTI = ("phone-number", "cryptocurrency-wallet")
 """Types of OpenCTI's observables with a `value`."""
@@ -116,15 +116,15 @@ def stix_bundle(
 ) -> bytes:
     """Returns the bundle of a cluster as UTF-8 JSON, an object a line: same rows, same bytes.
 
-    Ids depend on the run, so that no object is ever silently another.
+    Ids depend on the run, so that no object silently replaces an object of another run.
 
     Args:
         facts: the cluster.
         moment: the time of the run; every object was created and modified then.
         run_id: the run.
         tlp: one of `TLP_LEVELS`.
-        number_of: returns the evidence number of a thing (`reports.evidence_number`), if each
-            object of the cluster is to bear one; observables and identities have no place for it.
+        number_of: returns the evidence number of a thing (`reports.evidence_number`), to be put
+            into each object of the cluster; observables and identities have no place for it.
 
     Raises:
         KeyError: for an unknown TLP level.
@@ -189,7 +189,7 @@ def cluster_sentinel(export: ClusterExport) -> list[bytes]:
         return []
     objects = [stix_object for kind in SENTINEL_TYPES for stix_object in by_type[kind]]
     ids = {stix_object["id"] for stix_object in objects}
-    # A relationship may tie what is not sent; other objects have no ends.
+    # A relationship may name objects that are not sent; other objects have no ends.
     ends = ("source_ref", "target_ref")
     whole = [each for each in objects if {each[end] for end in ends if end in each} <= ids]
     starts = range(0, len(whole), SENTINEL_OBJECTS)
@@ -224,7 +224,7 @@ def _written(bundle_id: str, objects: list[StixObject]) -> bytes:
 
 
 class BundleKey(NamedTuple):
-    """Run and cluster, which ids of a bundle's objects depend on, and properties of them all."""
+    """Run and cluster, which objects' ids depend on, and the properties of every object."""
 
     run_id: str
     cluster_id: str
@@ -235,7 +235,7 @@ class BundleKey(NamedTuple):
 def _object(
     kind: str, key: BundleKey, *parts: str, referent: str | None = None, **properties: Any
 ) -> StixObject:
-    """Makes an object on a `referent` of the cluster, by default on the cluster itself."""
+    """Makes an object about a `referent` in the cluster, by default about the cluster itself."""
     references = list(properties.pop("external_references", ()))
     if key.number_of is not None:
         number = key.number_of(referent or cluster_thing(key.cluster_id))
@@ -295,9 +295,9 @@ def _infrastructure(facts: ClusterFacts, key: BundleKey) -> StixObject:
 
 
 def _interval(row: Row, first: str = "first_seen", last: str = "last_seen") -> StixObject:
-    """Returns two times by these names; the last must be left out if it is the same moment.
+    """Returns two times by these names, without the last if both are the same moment.
 
-    STIX 2.1 asks for a stop that is later (section 5.1).
+    STIX 2.1 (section 5.1) requires the stop to be later than the start.
     """
     interval = {first: stix_timestamp(row["first_seen"])}
     if row["last_seen"] > row["first_seen"]:
@@ -387,7 +387,7 @@ def _attack_patterns(
 
 
 def _indicators(facts: ClusterFacts, key: BundleKey) -> Iterator[StixObject]:
-    """Yields an indicator for each member that STIX has a pattern for, and what it indicates."""
+    """Yields an indicator for each member that STIX has a pattern for, and its `indicates` ties."""
     for member in facts.members:
         entity_id = member["entity_id"]
         confidence = percent(member["confidence"])
@@ -415,7 +415,8 @@ def _indicator(
 ) -> StixObject | None:
     """Returns the indicator of an identifier; None if STIX has no pattern for its kind.
 
-    It ends when another may hold what was last `seen` then. `parts` are those of its id.
+    It ends when somebody else may hold the identifier, counted from the time it was last `seen`.
+    `parts` are the parts of its id.
     """
     kind, _, value = without_epoch(entity_id).partition(":")
     if kind not in PATTERNS:
@@ -468,7 +469,7 @@ def _note(facts: ClusterFacts, infrastructure: str, key: BundleKey) -> StixObjec
 
 
 def _left_out(facts: ClusterFacts) -> str:
-    """Returns a sentence on the members that are not in the bundle, empty where all are."""
+    """Returns a sentence on the members left out of the bundle; an empty text if none are."""
     if not facts.left_out:
         return ""
     return (
@@ -488,11 +489,11 @@ def _grouping(facts: ClusterFacts, content: list[StixObject], key: BundleKey) ->
 
 
 def hub_stix(hub: str, name: str, tlp: str) -> list[StixObject]:
-    """Returns what the entries of a hub refer to: marking, its own identity, and ringtrace's.
+    """Returns the objects that a hub's entries refer to: marking, and identities of both.
 
     Args:
         hub: SHA-256 of its charter.
-        name: of the hub, which stands for whoever contributed an entry.
+        name: of the hub, in place of the contributor of an entry.
         tlp: of the hub, as an offer has it.
     """
     times = dict.fromkeys(("created", "modified"), "2026-01-01T00:00:00.000Z")
@@ -506,7 +507,8 @@ def entry_stix(
 ) -> Iterator[StixObject]:
     """Yields the objects of an entry that is in force, or frozen.
 
-    Their ids are of the entry alone: of an id that stays when it is out nobody guesses its value.
+    Their ids depend on the entry's id, not its value: ids stay after the entry is out, and must not
+    let anybody guess the value.
 
     Args:
         hub: SHA-256 of the hub's charter.
@@ -542,7 +544,7 @@ def entry_stix(
 
 
 def withdrawn_stix(stix_object: StixObject) -> StixObject:
-    """Returns an object of an entry as revoked, which is final; its value is out of it."""
+    """Returns an object of an entry as revoked, which is final, and without its value."""
     kept = ("type", "spec_version", "id", "created", "modified", "created_by_ref",
             "object_marking_refs", "first_observed", "last_observed", "number_observed",
             "valid_from", "pattern_type", "pattern_version")  # fmt: skip

@@ -1,8 +1,8 @@
 """Rows in files: members as CSV or as signals in JSON, a run's graph as Parquet.
 
-Spreadsheets open CSV as text: hostile text must not become a formula. Signals are those of the
-Global Signal Exchange (globalsignalexchange.org/docs, sending signals; read on 2026-11-28). The
-graph has a file of edges, and one of nodes with their positions.
+Spreadsheets open CSV files, so hostile text must not become a formula. Signals are for the Global
+Signal Exchange (globalsignalexchange.org/docs, sending signals; read on 2026-11-28). The graph has
+a file of edges, and a file of nodes with their positions.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from transforms.decode import without_formula
 SIGNAL_TYPES = {
     "domain": "domain name", "url": "url", "phone": "", "email": "", "account": "", "wallet": "",
 }  # fmt: skip
-"""Kinds that are signals, with the documented `signal_type`; without one the Exchange detects it.
+"""Kinds that are signals, with the documented `signal_type`; if empty, the Exchange detects it.
 
-A remote-access id or a handle is none: it means nothing without its service.
+A remote-access id or a handle is no signal: without its service it has no meaning.
 """
 
 ABUSE_TYPE = "impersonation"
-"""The documented `abuse_type` of what pretends to be somebody's support."""
+"""The documented `abuse_type` for impersonation."""
 
 EDGES_FILE = "graph/edges.parquet"
 
@@ -52,7 +52,7 @@ NODES_FILE = "graph/nodes.parquet"
 """Written last, since it has the positions in all figures; the next run starts from them."""
 
 _ROW_GROUP_ROWS = 131_072
-"""Fixed, because it shows in the bytes."""
+"""Rows of a group in Parquet: fixed, because the bytes depend on it."""
 
 TEXT_LIMIT = 1_000
 
@@ -63,7 +63,7 @@ _MEMBER_COLUMNS = tuple(
 
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """Returns a table as RFC 4180 has it, in UTF-8 with the mark by which spreadsheets know it."""
+    """Returns a table as RFC 4180 CSV, in UTF-8 with the byte order mark that spreadsheets need."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
@@ -76,7 +76,7 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 def cluster_csv(export: ClusterExport) -> list[bytes]:
     """Returns a table of the members of a cluster.
 
-    Where members were left out the last row has no `entity_id`: it counts them in `reason`.
+    If members were left out, a last row without `entity_id` counts them in `reason`.
     """
     facts = export.facts
     rows = [[flat_value(member[name]) for name in _MEMBER_COLUMNS] for member in facts.members]
@@ -91,7 +91,7 @@ def cluster_csv(export: ClusterExport) -> list[bytes]:
 
 
 def join_csv(files: Iterable[bytes]) -> Iterator[bytes]:
-    """Yields the table of all rows of several, under one header."""
+    """Yields a table with the rows of several files, under a single header."""
     head = csv_bytes(_MEMBER_COLUMNS, ())
     yield head
     for file in files:
@@ -99,16 +99,16 @@ def join_csv(files: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def cluster_signals(export: ClusterExport) -> list[bytes]:
-    """Returns the signals of a cluster: of core members that an analyst reviewed, and no ids.
+    """Returns the signals of a cluster: its reviewed core members, without ids of ours.
 
-    One file is one payload of `POST /report/signal`.
+    A file is a payload of `POST /report/signal`.
     """
     rows = map(_signal, export.facts.members)
     return [_array([orjson.dumps(row, option=orjson.OPT_SORT_KEYS) for row in rows if row])]
 
 
 def join_signals(files: Iterable[bytes]) -> Iterator[bytes]:
-    """Yields all signals of several files as one, each once: epochs of a number are one."""
+    """Yields the signals of several files as one file; epochs of a number make a single signal."""
     signals: dict[bytes, dict[str, Any]] = {}
     for signal in chain.from_iterable(map(orjson.loads, files)):
         key = orjson.dumps((signal["extra_data"]["kind"], signal["signal"]))
@@ -123,7 +123,7 @@ def _array(rows: Sequence[bytes]) -> bytes:
 
 
 def _signal(member: dict[str, Any]) -> dict[str, Any]:
-    """Returns a member as a signal; empty for a kind that is none."""
+    """Returns a member as a signal; empty for a kind without signals."""
     kind, _, value = without_epoch(member["entity_id"]).partition(":")
     if kind not in SIGNAL_TYPES:
         return {}
@@ -166,14 +166,14 @@ def nodes_parquet(graph: GraphExport, positions: pa.Table) -> Iterator[memoryvie
 
 @lru_cache(maxsize=16_384)
 def harmless(value: str) -> str:
-    """Returns text of one line that no spreadsheet takes for a formula."""
+    """Returns text on a single line that no spreadsheet takes for a formula."""
     return without_formula(plain(value, TEXT_LIMIT))
 
 
 def _parquet(pieces: Iterable[pa.Table], schema: pa.Schema) -> memoryview:
     """Returns one file, in row groups of `_ROW_GROUP_ROWS` however the rows come."""
     sink = pa.BufferOutputStream()
-    least = schema.names[:1]  # what rows are in order of: the least of others tells a reader little
+    least = schema.names[:1]  # the order of rows: statistics of other columns help little
     with pq.ParquetWriter(sink, schema, compression="zstd", write_statistics=least) as writer:
         waiting = schema.empty_table()
         for piece in pieces:
