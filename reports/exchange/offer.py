@@ -528,7 +528,7 @@ def _counted(
 def _clusters(
     shown: pa.Table, cluster_of: Mapping[str, int], policy: OfferPolicy
 ) -> tuple[OfferedCluster, ...]:
-    """Returns victims by country and losses of each cluster, counted for its offered identifiers."""
+    """Returns victims by country and losses of each cluster, by its offered identifiers."""
     stated_by = {report.group: report.who for report in evidence_reports(shown)}
     country: defaultdict[int, dict[str, str | None]] = defaultdict(dict)
     lost: defaultdict[int, dict[tuple[str, str], dict[str, Decimal]]] = defaultdict(dict)

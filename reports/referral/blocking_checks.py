@@ -1,4 +1,4 @@
-"""Checks that block a referral, and those that a named person can override."""
+"""Checks that block a referral; a named person can override some of them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from schemas.entity import without_epoch, without_epochs
 from transforms.extract.allowlist import KnownLegitimate
 
 SHAREABLE_TLP = ("clear", "green")
-"""TLP 2.0 levels at which what was received may go to an authority without asking its source."""
+"""TLP 2.0 levels at which an offer may go to an authority without asking its sender."""
 
 
 @dataclass(frozen=True)
 class Obstacle:
-    """A reason not to refer a cluster; only an `answerable` one can be overridden."""
+    """A reason not to refer a cluster; a person can override it only if it is `answerable`."""
 
     code: str
     text: str
@@ -42,7 +42,7 @@ class Override:
 
 @dataclass(frozen=True)
 class Inclusion:
-    """A member that is named although it is no reviewed core one: who answers for it, and why."""
+    """A member that is named without being reviewed core: who answers for it, and why."""
 
     entity_id: str
     name: str
@@ -58,7 +58,7 @@ class Bridge:
 
 
 def members_to_name(facts: ClusterFacts, included: Sequence[Inclusion] = ()) -> frozenset[str]:
-    """Returns the members that a referral names: reviewed core ones, and what somebody includes."""
+    """Returns the members that a referral names: reviewed core members, and the `included`."""
     asked = {inclusion.entity_id for inclusion in included}
     return frozenset(
         member["entity_id"]
@@ -74,8 +74,8 @@ class PartnerEvidence:
     Attributes:
         offered: The OFFERED_CLUSTER rows of the cluster.
         void: Why an offer, by its SHA-256, is no longer in force.
-        uncovered: For each organisation that signed a consent, how many members to name it does not
-            cover.
+        uncovered: For each organisation that signed a consent, how many of the members to name its
+            consent leaves out.
     """
 
     offered: Sequence[Row] = ()
@@ -95,9 +95,9 @@ def find_obstacles(
 
     Args:
         facts: The cluster.
-        known: Identifiers that are nobody's scam.
-        policy: The recipient's policy.toml, of which `bridge_side` and `small_cluster` count here.
-        partners: What offers put into the cluster.
+        known: Known-legitimate identifiers.
+        policy: The recipient's policy.toml; only `bridge_side` and `small_cluster` count here.
+        partners: Evidence that offers put into the cluster.
         included: Members that somebody names by override.
         decided: The BOUND_DECISION rows in force.
     """
@@ -125,7 +125,7 @@ def _graph(facts: ClusterFacts) -> nx.Graph:
 
 
 def find_bridges(facts: ClusterFacts) -> list[Bridge]:
-    """Returns the links without which the cluster falls apart, those of the largest part first."""
+    """Returns the links without which the cluster falls apart, the largest part first."""
     graph = _graph(facts)
     bridges = []
     for a, b in list(nx.bridges(graph)):
@@ -141,7 +141,7 @@ def find_bridges(facts: ClusterFacts) -> list[Bridge]:
 def _unanswerable(
     facts: ClusterFacts, named: ClusterFacts, partners: PartnerEvidence
 ) -> Iterator[tuple[str, str]]:
-    """Yields code and text of the obstacles that nobody can answer for."""
+    """Yields code and text of the obstacles that no person can override."""
     status, void = facts.row["status"], partners.void
     if status == DISPUTED:
         yield (
@@ -214,10 +214,9 @@ def _weak_ties(facts: ClusterFacts, named: ClusterFacts, least: int) -> Iterator
 
 
 def find_separating(facts: ClusterFacts, number: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Returns identifiers without which two or more others part from the rest, and how many.
+    """Returns identifiers whose loss would part two or more others from the rest, and how many.
 
-    Only parts of two identifiers or more count: a single loose end says nothing of the one that
-    it hangs on.
+    Only parts of two identifiers or more count: every loose end depends on its only neighbour.
     """
     graph = _graph(facts)
     separating = []
@@ -230,7 +229,7 @@ def find_separating(facts: ClusterFacts, number: Mapping[str, int]) -> list[tupl
 
 
 def tied_by_left_out(facts: ClusterFacts, named: ClusterFacts) -> int:
-    """Counts the named members that only ones that are left out tie to the largest part."""
+    """Counts the named members that only left-out members tie to the largest part."""
     graph, apart = _graph(named), 0
     for part in nx.connected_components(_graph(facts)):
         sizes = [len(piece) for piece in nx.connected_components(graph.subgraph(part))]
@@ -241,7 +240,7 @@ def tied_by_left_out(facts: ClusterFacts, named: ClusterFacts) -> int:
 def _unlinked(
     facts: ClusterFacts, named: ClusterFacts, decided: Sequence[Row]
 ) -> Iterator[Obstacle]:
-    """Yields an obstacle where a decision alone puts members to name beside the others."""
+    """Yields an obstacle if only a decision, and no record, joins members to name to the others."""
     if not (apart := find_unlinked(facts, named)):
         return
     ids = {*facts.member_ids}

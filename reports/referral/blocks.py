@@ -1,4 +1,4 @@
-"""A document as plain blocks, which the HTML and the PDF both render.
+"""A document as plain blocks, which the HTML and the PDF render.
 
 Texts in a block can be hostile; the renderers escape them.
 """
@@ -26,11 +26,11 @@ _CORNERS = {
     "pentagon": (5, 0.0),
     "hexagon": (6, 0.5),
 }
-"""Corners of the shapes of kinds, and by which share of a step the first is turned from the top."""
+"""For each shape, its number of corners, and the turn of the first from the top, in steps."""
 
 
 class Points(NamedTuple):
-    """A list, numbered where its order matters."""
+    """A list, numbered if its order matters."""
 
     points: Sequence[str]
     numbered: bool = False
@@ -69,7 +69,7 @@ class Line(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A disc, or where its style is a kind the shape of that, as large in area."""
+    """A disc; if its style is a kind, the shape of the kind with the same area."""
 
     x: float
     y: float
@@ -131,7 +131,7 @@ STYLES = {
     "call": "#a8620a",
     "new": "#157f5b",
 }
-"""Colours by style; `alone` is dashed where it is of a line."""
+"""Colours by style; a line of style `alone` is dashed."""
 
 BLANK = "____________________"
 """A line to be filled in."""
@@ -140,7 +140,7 @@ Block = str | Points | Notice | Grid | Chart
 """A part of a document; a text is a paragraph."""
 
 Blocks = Sequence[Block | None]
-"""Blocks as a section has them, some of which may be empty: those are left out."""
+"""Blocks of a section; empty blocks are left out."""
 
 
 class Section(NamedTuple):
@@ -166,8 +166,8 @@ class Document:
     """A document: `kind` says what it is on every page, `authors` who sends it.
 
     `number` is its evidence number, of the cluster or the letter; its frame is in `language`.
-    `font` is of the script of its texts, as a language.toml has one, for what Latin fonts lack.
-    `made` is when it was made, as a PDF says: a same package has the same bytes.
+    `font`, from a language.toml, has the letters that Latin fonts lack. `made` is the date that a
+    PDF states, so that the same package has the same bytes.
     """
 
     kind: str
@@ -187,7 +187,7 @@ class MissingPdfError(RuntimeError):
 
 
 def numbered_sections(parts: Iterable[tuple[str, Blocks]]) -> list[Section]:
-    """Numbers the parts of a document that have anything in them; the first is the cover."""
+    """Numbers the parts of a document that are not empty; the first is the cover."""
     filled = ((title, [block for block in blocks if block]) for title, blocks in parts)
     kept = ((title, blocks) for title, blocks in filled if blocks)
     return [Section(number, title, blocks) for number, (title, blocks) in enumerate(kept)]

@@ -1,6 +1,6 @@
-"""The case of one referral: the cluster's records, and what is derived from them once.
+"""The case of a referral: the cluster's records, and the figures and words derived from them once.
 
-Long, since all documents are written from one `Case`, and say the same by its words.
+Long, since all documents are written from one `Case`, so that they agree.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ from schemas.manifest import Manifest
 from schemas.offer import CountryCount
 
 SCRIPT_WORDS = 8
-"""Words below which a text that many report says too little to be quoted."""
+"""Least words of a text that many report for it to be quoted."""
 
 NUMBERS_SHOWN = 40
-"""Numbers of identifiers in a sentence; the rest are counted."""
+"""Most numbers of identifiers in a sentence; the rest are counted."""
 
 _ID_COLUMNS = set("account digest evidence_number file identifier key phone".split())
 
@@ -76,9 +76,9 @@ _NUMBER_COLUMNS = set(
 class Confirmation:
     """A decision that confirms the cluster: whose, when, why, on which member, and by which key.
 
-    Without a key it was typed: its author is whom its writer named. `opened` names the narratives
-    and links that were open, and `compared_with` what the tables were compared with; both are None
-    where the decision does not say so.
+    Without a key it was typed, and its writer named the author. `opened` names the narratives and
+    links that were open, `compared_with` the reference that the tables were compared with. Both are
+    None if the decision does not say.
     """
 
     author: str
@@ -125,9 +125,9 @@ class Release:
 class Side:
     """The figures of one organisation's records: victims by country, losses by currency.
 
-    `rounded` are countries that are lower bounds, `complete` victims of which none is withheld,
-    `withheld` losses of which some are. `most` bounds the victims of the named members from above:
-    whoever is in two groups of an offer is in it twice.
+    Countries in `rounded` are lower bounds. `complete` is true if no victims are withheld,
+    `withheld` if some losses are. `most` bounds the victims of the named members from above: it
+    counts a victim twice who is in two groups of an offer.
     """
 
     victims: int
@@ -152,8 +152,8 @@ class EarlierReferral:
 class SharedVictims:
     """A signed count of the victims whom two organisations share, by private set intersection.
 
-    `by` is what was compared (phone or email), `shared` is None under the `floor`, `day` is when it
-    was counted, `signer` the id of the key that signed. `letter` goes into the package.
+    `by` is the compared column (phone or email), `shared` is None under the `floor`, `day` the day
+    of the count, `signer` the id of the key that signed. `letter` goes into the package.
     """
 
     organisation: str
@@ -174,18 +174,18 @@ class SharedVictims:
 
 @dataclass(frozen=True, kw_only=True)
 class Filing:
-    """Statements of those who refer a cluster: all of a case that no record of the run shows.
+    """Statements by the organisations that refer a cluster: facts that the run's records lack.
 
     Attributes:
-        override: Who answers for referring it in spite of obstacles.
+        override: The person who answers for referring it in spite of obstacles.
         confirmations: Decisions that confirm the cluster.
-        included: Members that are named although they are not reviewed core ones.
+        included: Members that are named without being reviewed core.
         rates: Exchange rates to convert losses by.
         shared: Signed counts of victims who are at two organisations.
         releases: Partners' consents.
         file: The case file.
-        issuer: Who issues the case's evidence numbers; by default the organisations of its cluster.
-        quote_scripts: True if somebody read what callers are said to have read out.
+        issuer: Issuer of the case's evidence numbers; by default the organisations of its cluster.
+        quote_scripts: True if a person checked the texts that callers are said to have read out.
     """
 
     override: Override | None = None
@@ -201,8 +201,8 @@ class Filing:
     def clock_from(self, moment: datetime) -> datetime:
         """Returns the time at which a referral judges whether records are still kept.
 
-        It is no earlier than its records (`moment`), the day that the case file gives it, or a
-        confirmation: what was confirmed a year after its records has a year less to be asked for.
+        It is the latest of the time of its records (`moment`), the day in the case file, and the
+        confirmations: a confirmation a year after the records leaves a year less to request them.
         """
         days = [confirmation.day for confirmation in self.confirmations]
         if isinstance(stated := self.file.values.get("date"), date):
@@ -215,15 +215,19 @@ class Filing:
 class Case(Filing):
     """A referral: a filing, the cluster's records, and what documents are written from.
 
-    `totals` are amount and number of complaints by currency, `disclosed` the victims by country as
-    far as they may be shown, `dominant` a lower bound of the largest where that is not, `number`
-    each member's row of Exhibit 2, `supplier_people` the people whose records name a supplier,
-    `supplier_first` the earliest of these. All
-    of it is of the members that may be named: reviewed core ones, and those of `included`;
-    `tied_by_left_out` counts those that only ones that are left out tie to the others. Two are of
-    the whole cluster: `cluster_victims` counts its victims, which counts of shared victims are
-    about, and `left_out` has its other members, for counsel alone. `run_key_id` is of the key that
-    signed the run, None where it is unsigned.
+    Figures are of the members that may be named: reviewed core members, and `included`.
+
+    Attributes:
+        totals: amount and number of complaints by currency.
+        disclosed: victims by country, as far as they may be shown.
+        dominant: a lower bound of the largest country, if its count is withheld.
+        number: each member's row of Exhibit 2.
+        supplier_people: how many people's records name each supplier.
+        supplier_first: the earliest record that names each supplier.
+        tied_by_left_out: how many named members only left-out members tie to the others.
+        cluster_victims: victims of the whole cluster, as counts of shared victims are.
+        left_out: the other members of the cluster, for counsel alone.
+        run_key_id: the key that signed the run; None if it is unsigned.
     """
 
     records: CaseRecords
@@ -262,7 +266,7 @@ class Case(Filing):
         return self.language.say(key, **values)
 
     def say_any(self, key: str, /, **values: object) -> str:
-        """Returns a message with its values, or nothing where one of them is 0 or empty."""
+        """Returns a message with its values; an empty text if a value is 0 or empty."""
         return self.say(key, **values) if all(values.values()) else ""
 
     def heads(self, table: str, columns: Iterable[str], **values: object) -> list[str]:
@@ -308,7 +312,7 @@ class Case(Filing):
         )
 
     def identifier(self, entity_id: str) -> str:
-        """Returns an identifier in the words of whoever keeps its records."""
+        """Returns an identifier in the words of the provider that keeps its records."""
         return self.language.identifier(entity_id)
 
     def named(self, entity_id: str, letters: int = 80) -> tuple[int, str]:
@@ -341,14 +345,14 @@ class Case(Filing):
 
     @property
     def clock(self) -> datetime:
-        """The time at which retention is looked at, see `clock_from`."""
+        """The time for which retention periods are computed; see `clock_from`."""
         return self.clock_from(self.moment)
 
     @property
     def silent_since(self) -> list[str]:
-        """Phone numbers that had no record for so long that another may hold them by now.
+        """Phone numbers without a record for so long that somebody else may hold them by now.
 
-        Now is the referral's clock, or the run's where that is later.
+        Now is the referral's clock, or the run's if it is later.
         """
         run = self.manifest.get("clock")
         now = max(self.clock, datetime.fromisoformat(run)) if run else self.clock
@@ -363,24 +367,23 @@ class Case(Filing):
 
     @property
     def joint(self) -> bool:
-        """True if others' offers are in it."""
+        """True if offers of other organisations are in it."""
         return bool(self.records.offered)
 
     @property
     def victims_at_most(self) -> int:
-        """An upper bound of distinct victims; the row counts each organisation's for itself.
+        """An upper bound of distinct victims; the cluster's row adds up the organisations' victims.
 
-        The signed counts are about all victims of the cluster: of these, whoever is at two
-        organisations whose overlap was counted is taken off once. Those of the named members are
-        no more. What is under a floor, and whoever gave two organisations different numbers, is
-        still counted twice.
+        Signed counts say how many victims of the cluster two organisations share: each is taken off
+        once. Counts under a floor, and victims who gave two organisations different numbers, are
+        still counted twice. The named members have no more victims than the cluster.
         """
         twice = sum(overlap.shared or 0 for overlap in self.shared)
         return min(self.row["victims"], self.cluster_victims - twice)
 
     @property
     def victims(self) -> str:
-        """The number of victims in words, which say where one can be counted twice."""
+        """The number of victims in words, which say if a victim can be counted twice."""
         language, say, total = self.language, self.say, self.row["victims"]
         if not self.joint:
             return language.count("distinct_victim", total)
@@ -415,7 +418,7 @@ class Case(Filing):
 
     @property
     def date(self) -> str:
-        """The day that the referral is seen from, UTC."""
+        """The day of `moment`, UTC."""
         return f"{self.moment:%Y-%m-%d}"
 
     @property
@@ -450,7 +453,7 @@ class Case(Filing):
         ]
 
     def sums_paid(self, payments: Iterable[tuple[CaseRecord, Row]]) -> str:
-        """Adds payments up by currency, in words; nothing where they state no amount."""
+        """Adds payments up by currency, in words; an empty text if they state no amount."""
         amounts: defaultdict[str, list[Decimal]] = defaultdict(list)
         for _, payment in payments:
             if payment["amount"] is not None and payment["currency"]:
@@ -472,17 +475,17 @@ class Case(Filing):
 
     @property
     def own_organisations(self) -> list[str]:
-        """Those organisations whose own records the run read, and no offer of theirs."""
+        """The organisations whose own records the run read, not an offer."""
         return sorted({org for _, org, _ in self.records.by_key} - self.senders)
 
     @property
     def others(self) -> str:
-        """The names of the organisations whose offers are in it; none where it is not joint."""
+        """The names of the organisations whose offers are in it; none if it is not joint."""
         return self.language.organisations(sorted(self.senders))
 
     @property
     def weeks(self) -> str:
-        """Says that what an offer counts is dated to the week, where there is one."""
+        """Says that evidence of offers is dated to the week, if there is an offer."""
         return self.say_any("joint.weeks", names=self.others)
 
     @property
@@ -492,9 +495,9 @@ class Case(Filing):
 
     @property
     def reported_scripts(self) -> list[ScriptText]:
-        """Those that enough people report, those of most people first.
+        """Texts that enough people report, most people first.
 
-        Five pseudonyms can put anybody's name there, which no mask finds.
+        A person must read them first: five pseudonyms can put a name there that no mask finds.
         """
         least = self.reference.policy["suppress_below"]
         scripts = [
@@ -516,7 +519,7 @@ class Case(Filing):
         own = Side(victims, victims, shown, losses, rounded=self.dominant is not None)
         sides = [(self.whose, own)]
         for sender in sorted(self.senders):
-            # All its parts of the cluster.
+            # All parts of the cluster from this offer.
             rows = [offer for offer in self.records.offered if offer["contributor"] == sender]
             side = Side(
                 victims=sum(row["victims_known"] or 0 for row in rows),
@@ -533,7 +536,7 @@ class Case(Filing):
 
     @property
     def countries_together(self) -> dict[str, int]:
-        """Lower bounds of victims by country, of all organisations, without those shared."""
+        """Lower bounds of victims by country, of all organisations, less the shared victims."""
         counted: defaultdict[str, list[int]] = defaultdict(list)
         for _, side in self.sides:
             for country, victims in side.countries.items():
@@ -547,7 +550,7 @@ class Case(Filing):
 
     @property
     def losses_together(self) -> list[str]:
-        """Losses by currency of all organisations; what one alone states is marked."""
+        """Losses by currency of all organisations; an amount of a single organisation is marked."""
         sides, losses = self.sides, []
         for currency in sorted({loss for _, side in sides for loss in side.losses}):
             stated = [(name, side) for name, side in sides if currency in side.losses]
@@ -604,7 +607,7 @@ class Case(Filing):
     def numbers_of_case(self) -> dict[str, str]:
         """Case numbers of the organisations and of this recipient.
 
-        One that another authority gave is its own: that it has a case is not for this one to read.
+        Case numbers of other authorities are left out: this recipient must not learn of their case.
         """
         known = {*self.row["orgs"], self.reference.recipient["code"]}
         numbers = self.file.values.get("case_numbers", {})
@@ -632,7 +635,7 @@ class Case(Filing):
 
     @property
     def blanks(self) -> list[str]:
-        """The blanks that are left to fill, since the case file does not say them."""
+        """The blanks left to fill, because the case file lacks their values."""
         values = self.file.values | {"case_numbers": self.numbers_of_case}
         wanted = {
             "operation": "the operation's name",
@@ -655,7 +658,7 @@ class Case(Filing):
 
     @property
     def whose(self) -> str:
-        """The organisations whose own complaints are read; of others there are counts alone."""
+        """The organisations whose own complaints are read; others send only counts."""
         return self.language.organisations(self.own_organisations)
 
     @property
@@ -678,7 +681,7 @@ class Case(Filing):
 
     @property
     def answers_by_member(self) -> dict[str, Any]:
-        """The answers for naming members that are no reviewed core ones, by member."""
+        """By member that is not reviewed core: who answers for naming it, and why."""
         return {
             inclusion.entity_id: {"by": inclusion.name, "reason": inclusion.reason}
             for inclusion in self.included
@@ -695,7 +698,7 @@ def build_case(
 ) -> Case:
     """Builds the case of a cluster's records, of the members that may be named.
 
-    `narratives` are there where excerpts of them are quoted.
+    `narratives` are given if excerpts of them are to be quoted.
 
     Raises:
         UnreconciledError: if losses do not add up.
@@ -736,10 +739,10 @@ def build_case(
 def dominant_country(
     victims: Mapping[str | None, int], seen: DisclosedCounts, k: int
 ) -> CountryCount | None:
-    """Returns the country of most victims as a rounded lower bound, where its count is withheld.
+    """Returns the country of most victims with a lower bound, if its count is withheld.
 
-    It is rounded down to 2k, and leaves 2k victims or more: so the count of the others, of whom
-    some are few, stays as wide as the rule of `disclose_counts` keeps it.
+    The bound is rounded down to a multiple of 2k, and leaves 2k victims or more to other countries.
+    So small counts of other countries stay as uncertain as `disclose_counts` makes them.
     """
     named = {country: count for country, count in victims.items() if country is not None}
     unit, total = 2 * k, sum(victims.values())

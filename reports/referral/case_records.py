@@ -1,9 +1,9 @@
-"""The records of a run that a referral of one cluster is made from, numbered, and their losses.
+"""The numbered records of a run for the referral of a cluster, and their losses.
 
-Records are the complaints and calls that name a member. A victim's id and narrative are counted
-here and do not go further, but for masked words around a member, by request; of a record's country
-nothing but sums does. Losses are exact in each currency, and converted by dated rates with a source
-alone. Long, since sums of records and counts of whom they name must come from the same records.
+Records are the complaints and calls that name a member. Victims' ids and narratives go no further
+than this module, except masked words around a member, by request. Countries leave it only as sums.
+Losses are exact in each currency, and converted only by dated rates with a source. Long, since sums
+and counts of people must come from the same records.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class UnknownClusterError(ValueError):
 class StatedPayment:
     """Statements on a payment besides payee and amount; no table of a run has them.
 
-    `paid_at` is as it is written, a time or a day.
+    `paid_at` is a time or a day, as written.
     """
 
     paid_at: str | None = None
@@ -63,8 +63,8 @@ class RecordSource:
 
     `position` is the 1-based line of a text file, the row of a Parquet file, or the place in the
     evidence of another organisation's offer. `copies` counts other rows of the inputs with the
-    same id, which the run counted as duplicates. `clicks` are in the links of the row alone, and
-    `payments` are what it states of each of its payments: no table of a run has them.
+    same id, which the run counted as duplicates. `clicks` are click ids in the row's links,
+    `payments` its statements on each payment: no table of a run has either.
     """
 
     file: str
@@ -77,11 +77,11 @@ class RecordSource:
 
 @dataclass(frozen=True)
 class CaseRecord:
-    """One complaint or call that names a member. `number` is its row in Exhibit 1.
+    """A complaint or call that names a member. `number` is its row in Exhibit 1.
 
-    `victim` numbers the people of the case, None where it is not known who it was. `stories` are
-    the lures that its words tell of, `brands` whom callers posed as. `people` are those whom a
-    record of an offer counts, or one.
+    `victim` numbers the people of the case, None for an unknown person. `stories` are the lures
+    that its words tell of, `brands` the brands that callers claimed. `people` is how many people a
+    record of an offer counts, else 1.
     """
 
     number: int
@@ -129,7 +129,7 @@ class CaseRecords:
 
     @cached_property
     def victims(self) -> dict[str | None, int]:
-        """Distinct victims of the run's own records by country, None where it is not known."""
+        """Distinct victims of the run's own records by country, None for an unknown country."""
         victims: defaultdict[str | None, set[int]] = defaultdict(set)
         for record in self.in_order:
             if record.victim is not None:
@@ -248,7 +248,7 @@ def _joint_rows(
 
 
 def _rows(run: RunFolder, keys: Sequence[RecordKey]) -> dict[RecordKey, Row]:
-    """Reads records; nothing more is known of what an offer counts, which has no record here."""
+    """Reads the rows of records; evidence of an offer has no row."""
     rows: dict[RecordKey, Row] = {key: {} for key in keys}
     for kind, table in ((RecordKind.COMPLAINT, COMPLAINTS), (RecordKind.CALL, CALLS)):
         here = tables.among(f"{kind}_id", (key[2] for key in keys if key[0] == kind))
@@ -281,9 +281,9 @@ def _payments(row: Row, mentions: Iterable[Row], stated: Sequence[StatedPayment]
 
 
 def time_paid(record: CaseRecord, payment: Row) -> tuple[str, datetime] | None:
-    """Returns when a payment was made as its complaint states it, and the last moment of that.
+    """Returns the time of a payment as its complaint states it, and the last moment of that time.
 
-    None where it states no time, or one that is later than the complaint.
+    None if it states no time, or a time after the complaint.
     """
     text = payment["stated"].paid_at or ""
     try:
@@ -301,8 +301,8 @@ def time_paid(record: CaseRecord, payment: Row) -> tuple[str, datetime] | None:
 def agreed_names(records: Iterable[CaseRecord], name_field: str) -> set[tuple[str, str]]:
     """Returns payees with a name, folded, that the complaints of two people or more give each.
 
-    It is that of the beneficiary or of the bank (`name_field` of StatedPayment): free text, where
-    one liar could put a person.
+    The name is the beneficiary's or the bank's (`name_field` of StatedPayment). It is free text, so
+    a single liar could name a person there.
     """
     people: dict[tuple[str, str], set[int]] = defaultdict(set)
     for record in records:
@@ -314,12 +314,12 @@ def agreed_names(records: Iterable[CaseRecord], name_field: str) -> set[tuple[st
 
 
 def folded_name(name: str | None) -> str:
-    """Returns the words of a name in an order that is no matter, without case and signs."""
+    """Returns the words of a name without case and signs; their order does not matter."""
     return " ".join(sorted(re.findall(r"\w+", (name or "").casefold())))
 
 
 def _numbered_people(rows: Mapping[RecordKey, Row]) -> dict[RecordKey, int]:
-    """Numbers the victims of records, from 1; those without an id are none, as in clusters/."""
+    """Numbers the victims of records from 1; records without a victim id count none."""
     numbers: dict[tuple[str, str], int] = {}
     return {
         key: numbers.setdefault((key[1], row["victim_id"]), len(numbers) + 1)
@@ -367,7 +367,7 @@ def _counted_row(records: CaseRecords) -> Row:
         kinds[kind] += record.people
         posed_as.update(record.brands)
         victims.add(record.victim)
-        # People whom an offer counts have no pseudonyms: each counts as another person.
+        # People in an offer have no pseudonyms: each counts as a person of its own.
         offered += record.people if org in records.senders else 0
     members, row = records.facts.members, records.facts.row
     counted = row | {
@@ -387,8 +387,8 @@ def _counted_row(records: CaseRecords) -> Row:
 class NotAccused:
     """Identifiers that the cluster's records name and the package does not accuse, by status.
 
-    `suppressed` are identifiers of the known-legitimate lists, with their reason; `others` counts
-    hubs and those that a decision names. `caller_ids` counts numbers that are only a caller id. The
+    `suppressed` are identifiers of the known-legitimate lists, with their reason. `others` counts
+    hubs and identifiers cleared by a decision, `caller_ids` numbers seen only as a caller id: the
     package names neither.
     """
 
@@ -400,14 +400,14 @@ class NotAccused:
 def _mentions_beside(
     run: RunFolder, ids: Iterable[str], columns: Sequence[str], where: pc.Expression
 ) -> Iterator[Row]:
-    """Yields columns of mentions in records of some ids, and the keys of those."""
+    """Yields columns of mentions in records of some ids, and the keys of these records."""
     here = tables.among("record_id", ids) & where
     for batch in tables.table_batches(run, MENTIONS, [*columns, *RECORD], here):
         yield from batch.to_pylist()
 
 
 def find_not_accused(run: RunFolder, records: CaseRecords) -> NotAccused:
-    """Returns what the records of a case name and the package does not accuse."""
+    """Returns identifiers that the records of a case name and the package does not accuse."""
     ids, every = (key[2] for key in records.by_key), pc.scalar(True)
     named = Counter(
         mention["entity_id"]
@@ -433,8 +433,8 @@ def find_supplier_records(
 ) -> tuple[dict[str, int], dict[str, CaseRecord]]:
     """Counts the people whose records name a supplier, and finds the earliest such record.
 
-    A record of an offer is a person. A call that shows another number belongs to a complaint of the
-    case without naming a member: so the people of a supplier's link to a member count, too.
+    A record of an offer counts as a person. A complaint of the case can have a call that shows
+    another number and names no member, so the people of a supplier's link to a member count, too.
     """
     ids = (key[2] for key in case.by_key)
     suppliers = (supplier["entity_id"] for supplier in case.facts.suppliers)
@@ -462,16 +462,16 @@ _PERHAPS_PRIVATE = re.compile(
     r"|\S*(?:\d|&#|&\w+;|%[0-9A-Fa-f]{2})\S*",
     re.IGNORECASE,
 )
-"""An address, as signs or words have it, or a word with a digit or an escape."""
+"""An address, in signs or in words, or a word with a digit or an escape."""
 
 _AMOUNT = re.compile(r"\(?[$€£₹]\d{1,3}(?:[.,]?\d{3}){0,2}(?:[.,]\d{1,2})?[).,;:!?]*")
 
 
 def permitted_words(text: str) -> str:
-    """Masks all in the words of a narrative that may be a number or an address, but amounts.
+    """Masks words of a narrative that may be a number or an address; amounts stay.
 
-    So nothing rests on a mask that knew what it looked for. The identifier that the words are
-    about is not among them.
+    So the text is safe even if the run's mask missed a victim's number. The identifier that the
+    words are about is not part of `text`.
     """
     return _PERHAPS_PRIVATE.sub(
         lambda match: match[0] if _AMOUNT.fullmatch(match[0]) else re.sub(r"\w", MASK, match[0]),
@@ -519,7 +519,7 @@ _DIGITS = 76
 
 
 class UnreconciledError(ValueError):
-    """Losses of the exhibits that are not those of the run: nothing may be sent."""
+    """Losses of the exhibits that differ from the run's: the package must not be sent."""
 
 
 Currency = Annotated[str, Check(CURRENCIES.__contains__, "is not an ISO 4217 code")]
@@ -572,7 +572,7 @@ def check_totals(records: CaseRecords) -> None:
     """Compares the totals of all members of a cluster with its row.
 
     Raises:
-        UnreconciledError: if they are not what clusters/ says.
+        UnreconciledError: if they differ from clusters/.
     """
     of_clusters = {
         loss["currency"]: (loss["amount"], loss["complaints"])

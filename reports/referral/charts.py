@@ -20,10 +20,10 @@ DRAWN_LINES = 2_500
 """Lines that are drawn, the best-evidenced first."""
 
 LABEL_WIDTH, TIMELINE_WIDTH, ROW_HEIGHT, AXIS_HEIGHT = 250, 1000, 17, 24
-"""Widths of the label column and of the whole, heights of a row and of the axis, in px."""
+"""Widths of the label column and of the timeline, heights of a row and of the axis, in px."""
 
 TIMELINE_ROWS = 40
-"""Identifiers in the timeline, those of most records: as many as a page takes."""
+"""Most identifiers in the timeline, most records first: as many as fit on a page."""
 
 LABEL_LETTERS = 33
 
@@ -31,7 +31,7 @@ DAY_WIDTH = 80.0
 """The room that the label of a day takes in the timeline."""
 
 MONTHS_COUNTED = 14
-"""Months up to which each bar has its count."""
+"""Most months for which bars show their counts."""
 
 
 def link_chart(case: Case) -> Chart:
@@ -71,7 +71,7 @@ def link_chart(case: Case) -> Chart:
 
 
 def timeline_chart(case: Case) -> Chart:
-    """Draws each identifier from its first to its last record, and what took over from it."""
+    """Draws each identifier from its first to its last record, and handovers between them."""
     members = first_rows(case.facts, TIMELINE_ROWS)
     start = members[0]["first_seen"].date()
     end = max(member["last_seen"] for member in members).date() + timedelta(days=1)

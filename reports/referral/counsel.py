@@ -1,7 +1,7 @@
-"""Counsel's memo, a bag of its own that stays in the house: what must be settled before sending.
+"""Counsel's memo, a bag that stays in the house: open points to settle before sending.
 
-In: a case. Out: the memo as HTML and PDF, the annex of identifiers to be verified, by value, and
-the facts that the recipient is not given. None of it is in the package that leaves.
+In: a case. Out: the memo as HTML and PDF, an annex that names the identifiers to be verified, and
+the facts that the recipient does not get. The package that leaves has none of it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def counsel_payload(
 ) -> tuple[Document, Files]:
     """Returns the memo on a sealed package, and the files of its bag but for the memo's own.
 
-    It is in English, whatever the recipient's language: it is for who sends the package.
+    It is in English, whatever the recipient's language: the sender reads it.
     """
     font = case.language.form.get("font")
     case = replace(case, reference=replace(case.reference, language=english()))
@@ -113,7 +113,7 @@ def _cover(case: Case, seal_sha256: str) -> Blocks:
 
 
 def _open_points(case: Case, package: Files) -> Blocks:
-    """Lists what stood against sending it and who answers, and the papers to sign."""
+    """Lists the obstacles to sending it, who answers for them, and the papers to sign."""
     blocks: list[Block] = []
     if case.obstacles:
         rows = [
@@ -146,7 +146,7 @@ def _open_points(case: Case, package: Files) -> Blocks:
 
 
 def _papers(case: Case, package: Files) -> list[str]:
-    """Lists the papers of a package that somebody has to check, complete, print or sign."""
+    """Lists the papers of a package that a person has to check, complete, print or sign."""
     letters = sum(path.startswith("data/requests/") for path in package)
     exhibits = sum(EXHIBIT.fullmatch(path) is not None for path in package)
     papers = [
@@ -226,18 +226,18 @@ def _unchecked(case: Case) -> Blocks:
 
 
 def _as_written(row: Row, name: str) -> str:
-    """Returns a text of a row as its file has it, whatever the recipient's language."""
+    """Returns a text of a row as its file has it, untranslated."""
     return str(row.get(f"{name}{AS_WRITTEN}", row[name]))
 
 
 def _source(row: Row) -> str:
-    """Returns the source of a text, and where it was read if not there."""
+    """Returns the source of a text, and the place where it was read if that is another."""
     read = plain(row.get("read_at"), 200)
     return f"{row['source']}; not read there, but at {read}" if read else str(row["source"])
 
 
 def _doubts(case: Case) -> Blocks:
-    """Lists what would have to be wrong for a membership to be wrong, member by member."""
+    """Lists for each member what would have to be wrong for its membership to be wrong."""
     rows = []
     for member in case.facts.members:
         entity_id = member["entity_id"]
@@ -246,7 +246,7 @@ def _doubts(case: Case) -> Blocks:
             for link in case.facts.accepted
             if entity_id in (link["entity_a"], link["entity_b"])
         ]
-        # Whether the whole falls apart without one depends on members that are not named here.
+        # Whether a cluster falls apart without a member depends on members that are not named here.
         asked = {"member": member | {"bridge": False}, "roles": case.facts.roles.get(entity_id, {})}
         doubts = [doubt.sentence() for doubt in entity_doubts(member | asked, links)]
         if member["robustness"] < 3:

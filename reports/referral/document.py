@@ -1,4 +1,4 @@
-"""The recipient's document: its cover, summary, offences, limits, requests, exhibits, its HTML.
+"""The recipient's document: cover, summary, offences, limits, requests, exhibits, and its HTML.
 
 The other sections are in `sections` and `method`. The page's policy lets nothing run or load.
 """
@@ -44,7 +44,7 @@ from reports.text import plain, visible
 from transforms.extract import mask_file_name
 
 EXCERPT_LIMIT = CHANGE_LIMIT = 60
-"""Rows of these tables in the document; the exhibits and changes.csv hold all."""
+"""Most excerpts and changes in the document; the exhibits and changes.csv hold all."""
 
 
 def referral_document(case: Case, made: Sequence[Exhibit]) -> Document:
@@ -129,7 +129,7 @@ def _signatures(case: Case) -> Blocks:
 
 
 def confirmed_by(case: Case) -> str:
-    """Returns who confirmed the cluster, and when, each person and day once."""
+    """Returns the people who confirmed the cluster, and the days, each pair once."""
     days = {(confirmation.day, plain(confirmation.author)) for confirmation in case.confirmations}
     words = "; ".join(
         case.say("cover.confirmed_by", who=who, day=case.language.day(day))
@@ -195,7 +195,7 @@ def _clock(case: Case) -> str:
 
 
 def _where_read(case: Case, offence: Mapping[str, Any]) -> str:
-    """Returns the source of a statute, and where its text was read if not there."""
+    """Returns the source of a statute, and the place where it was read if that is another."""
     source, place = str(offence["source"]), plain(offence.get("read_at"), 200)
     return case.say_any("offences.read_at", source=source, place=place) or source
 
@@ -223,7 +223,7 @@ def elements_matrix(case: Case) -> Blocks:
 
 
 def element_evidence(case: Case) -> dict[str, tuple[str, str, str]]:
-    """Returns the evidence on each of `reference.ELEMENTS`, its exhibits, and what is missing."""
+    """Returns the evidence on each of `reference.ELEMENTS`, its exhibits, and missing evidence."""
     say, row, count = case.say, case.row, case.language.count
     none = say("general.none")
     values = {
@@ -282,9 +282,9 @@ def _limits(case: Case) -> Blocks:
 
 
 def _requests(case: Case) -> Blocks:
-    """Lists what the recipient is asked to do, and how long each provider keeps records.
+    """Lists requests to the recipient, and how long each provider keeps records.
 
-    Letters to providers of one name and priority that follow each other have one row.
+    Successive letters to providers of the same name and priority share a row.
     """
     say, rows = case.say, []
     for (name, priority), letters in groupby(

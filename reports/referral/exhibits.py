@@ -1,6 +1,6 @@
-"""The exhibits of a case: numbered tables with each column explained and each row's source.
+"""The exhibits of a case: numbered tables that explain each column and give each row's source.
 
-And its cluster for machines, as GraphML.
+The cluster for machines, as GraphML, is here as well.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Column = tuple[str, str, str]
 Event = tuple[datetime, str, str, CaseRecord]
 
 ExhibitRow = tuple[str, CaseRecord, tuple[object, ...]]
-"""A row: the thing it is about, its source, and its cells but for those of `SOURCE_COLUMNS`."""
+"""A row: the thing it is about, its source, and its cells without those of `SOURCE_COLUMNS`."""
 
 _MEMBER = ("identifier", "entity id", "The member.")
 
@@ -47,7 +47,7 @@ SOURCE_COLUMNS = (
         "1-based line of text, row of Parquet, or place in an offer's evidence.",
     ),
 )
-"""The columns by which every row points to its source."""
+"""Columns by which every row points to its source."""
 
 ROW_COLUMNS = (
     ("row", "number", "Number of the row, as cited."),
@@ -57,7 +57,7 @@ ROW_COLUMNS = (
         "Of the identifier, record or link of the row: the same in every package of its issuer.",
     ),
 )
-"""The columns by which every row is named."""
+"""Columns that name every row."""
 
 
 PAYMENT_METHODS = frozenset(
@@ -66,7 +66,7 @@ PAYMENT_METHODS = frozenset(
     imps mail money_order moneygram neft paypal remitly rtgs sepa upi usdt venmo western_union wire
     wire_transfer wise zelle""".split()
 )
-"""Words for a payment that a package repeats."""
+"""Words for payment methods that a package repeats; other words are free text."""
 
 
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./-]{3,39}")
@@ -121,7 +121,7 @@ def _exhibit(
     more: str = "",
     **values: object,
 ) -> Exhibit:
-    """Returns an exhibit, of which the recipient's language has the title, and `about`."""
+    """Returns an exhibit with its title and `about` in the recipient's language."""
     title, about = (case.say(f"exhibits.{slug}.{part}", **values) for part in ("title", "about"))
     whole = (*ROW_COLUMNS, *columns, *SOURCE_COLUMNS)
     cells = [
@@ -267,7 +267,7 @@ def _mentions(case: Case) -> Exhibit:
                 | {
                     "identifier": mention["entity_id"],
                     "reading_confidence": round(mention["confidence"], 3),
-                    # Another's number is not named.
+                    # A number outside the case is not named.
                     "also_read_as": reading
                     if reading is None or f"phone:{reading}" in case.number
                     else "another number",
@@ -369,18 +369,18 @@ def _payments(case: Case) -> Exhibit:
 
 
 def listed_word(said: str | None, known: frozenset[str]) -> str | None:
-    """Returns a complaint's word if it is a known one: free text can name anybody."""
+    """Returns a complaint's word if it is in `known`: free text can name anybody."""
     word = re.sub(r"[\W_]+", "_", (said or "").strip().lower())
     return None if not word else word if word in known else "other"
 
 
 def currency_word(said: str | None) -> str | None:
-    """Returns a complaint's word if it has the form of a code."""
+    """Returns a complaint's word if it has the form of a currency code, else "other"."""
     return None if not said else said if re.fullmatch(r"[A-Za-z]{2,6}", said) else "other"
 
 
 def stated_payment(payment: Mapping[str, str | None], country: str | None) -> StatedPayment:
-    """Returns what may be shown of a payment: nothing that may be somebody's number or address."""
+    """Returns the statements on a payment that may be shown: no person's number or address."""
     status = (payment.get("status") or "").strip().lower()
     reference = (payment.get("reference") or "").strip()
     may_be_a_persons = any(
@@ -400,7 +400,7 @@ def stated_payment(payment: Mapping[str, str | None], country: str | None) -> St
 
 
 def _codes_alone(reference: str) -> str | None:
-    """Returns a reference with `…` for what is no code: payers write names and reasons there."""
+    """Returns a reference with `…` for words that are no codes: payers write names there."""
     parts = re.split(r"([ ./-]+)", reference)
     shown = [part if _CODE.fullmatch(part) or not part[:1].isalnum() else "…" for part in parts]
     return "".join(shown) if any(map(_CODE.fullmatch, parts)) else None
@@ -414,7 +414,7 @@ def _shown_name(text: str | None) -> str | None:
 
 def _rejected_links(case: Case) -> Exhibit:
     """Returns Exhibit 7."""
-    # A number of the link would let the other end be guessed: it is the member's.
+    # The evidence number is the member's: a number of the link would let readers guess its end.
     rows = [_link_row(case, link, link["here"]) for link in case.facts.near]
     return _exhibit(case, 7, "links-not-accepted", _LINK_COLUMNS, rows)
 
@@ -507,15 +507,15 @@ def _excerpts(case: Case) -> Exhibit:
 
 
 def quoted(reading: Reading) -> str:
-    """Returns what was read with the words around it."""
+    """Returns an identifier as read, with the words around it."""
     return f"{reading.before or ''}{reading.raw or ''}{reading.after or ''}"
 
 
 def cluster_graphml(case: Case) -> bytes:
     """Writes members and their links as GraphML; `accepted` is false for a link not accepted.
 
-    Links to identifiers outside are in Exhibit 7 alone: a graph is loaded and looked at without the
-    words beside it, and a stranger in it would look like a member.
+    Links to identifiers outside are only in Exhibit 7: readers of a graph do not see the words
+    around it, and an outsider in it would look like a member.
     """
     export = ClusterExport(case.facts, {}, case.moment, case.manifest["run_id"], case.tlp)
     return b"".join(graphml_document(export))

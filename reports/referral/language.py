@@ -4,12 +4,12 @@ A language is a folder, `languages/CODE`:
 
     language.toml    how it writes days, figures and lists, its plural, and a font for its script
     messages.toml    each sentence by its name, with the names of values in braces; a list of plural
-                     forms where a count, `n`, chooses between them
-    texts.toml       translations of texts of shared files, such as rules of retention; not of `en`
+                     forms if a count, `n`, chooses between them
+    texts.toml       translations of texts of shared files, such as retention rules; `en` has none
     request.txt, ad_request.txt, readme.txt    templates (Jinja) of letters, and of the README
 
-`en` is the measure of the others: a language that lacks a message of it, or a value in one, is
-refused. Names of kinds of identifiers, and facts, come from their registries in English.
+A language that lacks a message of `en`, or a value in a message, is refused. Names of kinds of
+identifiers, and facts, come from their registries in English.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from transforms.extract.kinds.registry import BY_KIND
 ENGLISH = "en"
 
 AS_WRITTEN = "_as_written"
-"""The ending of the names of texts of a row before they were translated."""
+"""Suffix of the names of a row's untranslated texts."""
 
 LANGUAGE_FILES = ("language.toml", "messages.toml", "texts.toml")
 
@@ -65,7 +65,7 @@ MONTHS = 12
 _BANK_CODES = ("us", "uk", "ifsc")
 
 SHORT_NAME = 3
-"""Letters up to which a word of a name is an abbreviation."""
+"""Most letters of a word in a name that is taken as an abbreviation."""
 
 _SMALL_WORDS = ("and", "for", "of", "the")
 
@@ -76,7 +76,7 @@ _SERVICES = {"att": "AT&T"} | {
         *"BBVA eBay FedEx HMRC HSBC McAfee USPS".split(),
     )
 }
-"""Names that are not written as most are, by their words in identifiers and slugs."""
+"""Names with a spelling of their own, by their words in identifiers and slugs."""
 
 _TEMPLATES = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 
@@ -84,7 +84,7 @@ LETTERS = _TEMPLATES.overlay(lstrip_blocks=True, trim_blocks=True)
 
 
 def blank_values(names: str) -> dict[str, Any]:
-    """Returns names with empty texts, for a template to be tried with."""
+    """Returns names with empty texts, for a trial of a template."""
     return dict.fromkeys(names.split(), "")
 
 
@@ -115,7 +115,7 @@ TEMPLATE_VALUES: Mapping[str, Mapping[str, Any]] = {
 """Names that each template of a language can use."""
 
 _PLURAL_TRIALS = 1_000
-"""Counts that a plural expression is tried with, to learn how many forms it chooses between."""
+"""Counts to try on a plural expression, to learn how many forms it chooses between."""
 
 
 class ReferenceFileError(ValueError):
@@ -128,9 +128,9 @@ class LanguageError(ReferenceFileError):
 
 @dataclass(frozen=True)
 class Language:
-    """A language: `form` is its language.toml, `messages` have one text, or plural forms.
+    """A language: `form` is its language.toml, `messages` have a text, or plural forms.
 
-    `texts` are translations by English text, `templates` those of `TEMPLATES` by name.
+    `texts` are translations by English text, `templates` the `TEMPLATES` by name.
     """
 
     code: str
@@ -166,21 +166,21 @@ class Language:
         return self.say(f"counts.{noun}", n=n)
 
     def records(self, row: Mapping[str, Any], call: str = "call_record") -> str:
-        """Returns how many complaints and calls a row counts, each that it has."""
+        """Returns how many complaints and calls a row counts; a zero is left out."""
         counts = (("complaint", row["complaints"]), (call, row["calls"]))
         return self.join([self.count(noun, n) for noun, n in counts if n])
 
     def translate(self, text: str) -> str:
-        """Returns a text of a shared file in this language, as far as it is known."""
+        """Returns a text of a shared file in this language; in English without a translation."""
         return self.texts.get(text, text)
 
     def reason(self, facts: Iterable[Fact]) -> str:
-        """Returns facts in words, without those of analysts."""
+        """Returns facts in words, without the facts that analysts wrote."""
         said = (self.word("facts", fact.code, Fact(fact.code).sentence()) for fact in facts)
         return "; ".join(dict.fromkeys(said))
 
     def translated(self, row: Mapping[str, Any], *names: str) -> dict[str, Any]:
-        """Returns a row of a shared file with texts translated, and as they were written."""
+        """Returns a row of a shared file with its texts translated, and also as written."""
         written = {f"{name}{AS_WRITTEN}": row[name] for name in names}
         return {**row, **written, **{name: self.translate(row[name]) for name in names}}
 
@@ -203,7 +203,7 @@ class Language:
         return self.say("general.money", currency=currency, sum=self.money(amount))
 
     def day(self, moment: date) -> str:
-        """Writes a day as people write it, such as 9 June 2025."""
+        """Writes a day in words, such as 9 June 2025."""
         month = self.form["months"][moment.month - 1]
         return str(self.form["day"].format(day=moment.day, month=month, year=moment.year))
 
@@ -221,7 +221,7 @@ class Language:
         return self.span(f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}")
 
     def time(self, moment: datetime) -> str:
-        """Writes a time as people write it, to the minute, UTC."""
+        """Writes a time in words, to the minute, UTC."""
         return str(self.form["time"].format(day=self.day(moment), time=f"{moment:%H:%M}"))
 
     def organisations(self, slugs: Sequence[str]) -> str:
@@ -229,7 +229,7 @@ class Language:
         return self.join([organisation_name(slug) for slug in slugs])
 
     def identifier(self, entity_id: str) -> str:
-        """Returns an identifier in the words of whoever keeps its records.
+        """Returns an identifier in the words of the provider that keeps its records.
 
         Such as "ABA 026010090, account 62022802552" for `account:us:026010090:62022802552`.
         """
@@ -265,10 +265,10 @@ def make_language(
     templates: Mapping[str, Template],
     measure: Language | None = None,
 ) -> Language:
-    """Makes a language of its files, complete as `measure` is.
+    """Makes a language of its files; it must have all messages of `measure`.
 
     Raises:
-        LanguageError: naming all messages that are missing, unknown or of other values.
+        LanguageError: naming all messages that are missing, unknown, or have other values.
     """
     plural, count = _plural(form["plural"])
     if len(form["months"]) != MONTHS:
@@ -315,7 +315,7 @@ def _plural(expression: str) -> tuple[Callable[[int], int], int]:
 
 
 def _flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Yields the messages of nested tables by the names joined with dots."""
+    """Yields the messages of nested tables by their names, joined with dots."""
     for name, node in tree.items():
         key = f"{prefix}{name}"
         if isinstance(node, dict):
@@ -340,7 +340,7 @@ def _braces(names: set[str]) -> str:
 
 
 def _values_of(place: str, forms: Iterable[str]) -> set[str]:
-    """Returns the names of values in a message; of each, its plain name alone is allowed."""
+    """Returns the names of values in a message; only plain names are allowed."""
     names = set()
     for text in forms:
         try:
@@ -378,10 +378,10 @@ def checked_template(
     kind: str,
     environment: SandboxedEnvironment = _TEMPLATES,
 ) -> Template:
-    """Returns a template that was rendered once with all the names that it can use.
+    """Returns a template, after a trial with all the names that it can use.
 
     Raises:
-        ReferenceFileError: naming them.
+        ReferenceFileError: if it uses others; it lists the names.
     """
     try:
         template = environment.from_string(text)

@@ -1,9 +1,9 @@
 """The sections on how the fraud was carried out, where the money went, and the recipient's form.
 
 A form is data of the recipient: its labels, each with an entry of the case, of its payments or of
-its identifiers, or a blank that is filled outside. With it go the nexus to a country and a letter.
-Texts that callers read out are shown only where several people report them, and numbers of victims
-in no place. Payments are those that complaints itemize.
+its identifiers, or a blank to fill outside. The nexus to a country and a letter are here as well.
+Texts that callers read out are shown only if several people report them. No victim's number is
+shown. Payments are the payments that complaints itemize.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FORM_COLUMNS = 8
 """Columns of a form that fit on a page; the others are in a table below."""
 
 SHORT_CELL, LONG_WORD = 18, 24
-"""Letters of a cell of a form that stay in a line, and of a word of it that is not cut."""
+"""Most letters of a cell that stay on a line, and of a word that is not cut."""
 
 SCRIPT_LIMIT = 6
 """Texts that are quoted, those of most people first."""
@@ -86,7 +86,7 @@ def _counted(
 ) -> str:
     """Returns names in the words of a table, most often first, with counts.
 
-    What the table lacks is left out, or said as it is (`all_names`).
+    Names that the table lacks are left out, or with `all_names` written as they are.
     """
     words = Counter(
         case.language.word(table, name, name.replace("_", " ") if all_names else "")
@@ -179,7 +179,7 @@ def money_section(case: Case) -> Blocks:
 
 
 def nexus_section(case: Case) -> Blocks:
-    """Lists what ties the case to the recipient's country by its own form, and how calls came."""
+    """Lists the ties of the case to the recipient's country by its form, and how calls came."""
     say, recipient = case.say, case.reference.recipient
     rows = [
         (
@@ -215,7 +215,7 @@ def nexus_section(case: Case) -> Blocks:
 
 @dataclass(frozen=True)
 class FormTable:
-    """One table of a recipient's form: `blank` are the places of columns to be filled outside."""
+    """A table of a recipient's form: `blank` has the places of columns to fill outside."""
 
     title: str
     header: list[str]
@@ -257,7 +257,7 @@ def form_tables(case: Case) -> list[FormTable]:
 
 
 def form_section(case: Case) -> Blocks:
-    """Shows the recipient's form; columns to be filled outside are named, and in its CSV."""
+    """Shows the recipient's form; columns to fill outside are only named, and in its CSV."""
     say = case.say
     names = agreed_names(case.records.in_order, "beneficiary_name")
     blocks: list[Block] = [say("form.names")] if names else []
@@ -285,7 +285,7 @@ def form_section(case: Case) -> Blocks:
 
 
 def _parts(kept: Sequence[int]) -> list[list[int]]:
-    """Parts the columns of a form among tables that the page has room for, each with the first."""
+    """Splits the columns of a form into tables that fit the page, each with the first column."""
     if len(kept) <= FORM_COLUMNS:
         return [list(kept)]
     first, *others = kept
@@ -307,7 +307,7 @@ def _widths(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[float]:
 
 
 def case_values(case: Case) -> dict[str, str]:
-    """Returns the entries of a form that are of the whole case."""
+    """Returns the entries of a form about the whole case."""
     row, say, number = case.row, case.say, case.language.number
     none_stated, not_known = say("general.none_stated"), say("general.not_known")
     own = [record for record in case.records.in_order if record.key[0] == RecordKind.COMPLAINT]
@@ -352,7 +352,7 @@ def case_values(case: Case) -> dict[str, str]:
 
 
 def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, str]]:
-    """Yields the entries of each payment, of the last hours before the referral's time alone."""
+    """Yields the entries of each payment in the last `within_hours` before the referral, or all."""
     since = None if within_hours is None else case.clock - timedelta(hours=within_hours)
     provider_of = case.provider_of
     for record, payment, shown, _ in _stated_names(case):
@@ -389,8 +389,8 @@ def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, 
 def _stated_names(case: Case) -> Iterator[tuple[CaseRecord, Row, dict[str, str | None], bool]]:
     """Yields each payment with its record, its names that forms show, and if any is withheld.
 
-    The name of a beneficiary or a bank is shown where two people or more give it, of a payee that
-    is named as reviewed core.
+    The name of a beneficiary or a bank is shown if two people or more give it, for a payee that is
+    named as reviewed core.
     """
     core = {member["entity_id"] for member in case.facts.members if is_reviewed_core(member)}
     agreed = {
@@ -409,7 +409,7 @@ def _stated_names(case: Case) -> Iterator[tuple[CaseRecord, Row, dict[str, str |
 
 
 def withheld_names(case: Case) -> list[int]:
-    """Returns the rows of Exhibit 1 whose payments name a beneficiary or bank that no form does."""
+    """Returns the rows of Exhibit 1 with a name of a beneficiary or bank that forms withhold."""
     numbers = (record.number for record, _, _, withheld in _stated_names(case) if withheld)
     return list(dict.fromkeys(numbers))
 

@@ -106,10 +106,10 @@ def _sealed_bag(
 
 
 _SHORTEST_VALUE = 6
-"""Characters of a value below which it is looked for only with its kind: it can be a word."""
+"""Shorter values are searched for only with their kind: they can be words."""
 
 _PICTURED = {"data/referral.pdf": "data/referral.html"}
-"""Files that say what another one says, and cannot be searched themselves."""
+"""Files that cannot be searched, and the file that says the same."""
 
 
 def package_identifiers(case: Case, files: Files) -> dict[str, tuple[str, ...]]:
@@ -139,7 +139,7 @@ def package_identifiers(case: Case, files: Files) -> dict[str, tuple[str, ...]]:
 
 
 def _names(text: str, wanted: str) -> bool:
-    """Returns whether a text has `wanted` in it, and not as the start of a longer number."""
+    """Returns whether a text contains `wanted`, and not as the start of a longer number."""
     return wanted in text and re.search(rf"{re.escape(wanted)}(?!\d)", text) is not None
 
 
@@ -228,7 +228,7 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
 
 
 def compared_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns of a package's facts those that `fact_differences` compares."""
+    """Returns the facts of a package that `fact_differences` compares."""
     names = (*_COMPARED, "cluster_id", "losses", "members", "organisations")
     return {name: facts[name] for name in names if name in facts}
 
@@ -279,7 +279,7 @@ def fact_differences(
 
 def _payload(case: Case, versions: dict[str, str]) -> Files:
     made = exhibits.make_exhibits(case)
-    # Machines read the operation's name, and not that of the member of most complaints.
+    # Machines get the operation's name, not the name of the member with most complaints.
     named_facts = replace(case.facts, row=case.row | {"name": case.subject})
     facts, moment, run_id = case.facts, case.moment, case.manifest["run_id"]
     records = {exhibit.path: exhibits.exhibit_csv(exhibit) for exhibit in made}
@@ -334,7 +334,7 @@ def _rendered(name: str, document: Document) -> Files:
 
     page = {f"data/{name}.html": render_html(document)}
     if not pdf.can_print(document, document.title if name == "letter" else document.kind):
-        return page  # in a script that no font has: the page is printed in a browser
+        return page  # no font has its script: a browser prints the page
     return page | {f"data/{name}.pdf": pdf.render_pdf(document)}
 
 

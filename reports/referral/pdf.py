@@ -2,9 +2,9 @@
 
 Fonts are embedded from packages, so that a machine's own fonts change nothing. Mukta (SIL Open Font
 License) covers Latin and Devanagari; IBM Plex Mono (the same licence) keeps 0 and O apart in
-identifiers. A script that they lack has a font beside them, which its language names, such as
-Noto Sans SC (the same licence) of the extra `chinese`. A character that the fonts lack is spelled
-out as [U+05D0]; the HTML has it as it is.
+identifiers. For another script, its language names a further font, such as Noto Sans SC (the same
+licence) of the extra `chinese`. A character that all fonts lack is spelled out as [U+05D0]; the
+HTML shows it.
 """
 
 from __future__ import annotations
@@ -73,16 +73,16 @@ _FILES = {
 }
 
 _script: ContextVar[Mapping[str, Any] | None] = ContextVar("script", default=None)
-"""The font of the script of the document that is made: no other has it, installed or not."""
+"""The script font of the current document; other documents do not use it, even if installed."""
 
 MARGIN = 54.0
 """Points; 0.75 inch, which fits A4 and Letter."""
 
 TABLE_START = 90.0
-"""The room, in points, without which a table goes to the next page with its caption."""
+"""Least room, in points, to start a table on a page; else table and caption go to the next page."""
 
 CLOSING = "，：；？！”’》」】"
-"""Marks that begin no line where lines break between any letters; reportlab has the Japanese."""
+"""Marks that begin no line in scripts with breaks between any letters, beside reportlab's own."""
 
 LEGEND_LINE = 11.0
 """Points from one line of a chart's legend to the next."""
@@ -97,10 +97,10 @@ QR_SIZE = 48.0
 """Points of the side of a QR code, 17 mm: each of its modules is 0.8 mm wide."""
 
 WHOLE_ROWS = 9
-"""Rows of a table up to which it is not cut between two pages."""
+"""Most rows of a table that is not cut between two pages."""
 
 _INDIC = range(0x0900, 0x0E00)
-"""Scripts whose letters join or move: shaped by HarfBuzz. Latin is not, for its ornaments."""
+"""Scripts whose letters join or move: HarfBuzz shapes them. In Latin it would add ornaments."""
 
 _BODY = ParagraphStyle(
     "body",
@@ -204,7 +204,7 @@ def register_fonts() -> None:
 
 
 def _register(name: str, package: str, file: str, extra: str) -> None:
-    """Registers a font, whose package is looked for and not imported: only its file is needed."""
+    """Registers a font from a file of its package, without importing the package."""
     if name not in pdfmetrics.getRegisteredFontNames():
         spec = find_spec(package)
         if spec is None or spec.origin is None:
@@ -238,7 +238,7 @@ def paragraph_words(words: str, font: str, limit: int = 4_000) -> str:
 
 
 def _page_maker(document: Document) -> Any:
-    """Returns reportlab's canvas with the header and footer of each page, once all are known.
+    """Returns a canvas of reportlab that writes headers and footers once it knows all pages.
 
     They say the kind of document and its reference, "page n of N", and the TLP marking at the
     right, in 12 points (TLP 2.0).
@@ -281,7 +281,7 @@ def _draw_frame(canvas: Any, document: Document, number: str) -> None:
 
 
 def _font_of(words: str) -> str:
-    """Returns a font for words of one line: that of the script, where ours lacks a letter."""
+    """Returns a font for words on a line: the script's font if ours lacks a letter."""
     script = _script.get()
     return PROSE if script is None or _covers(PROSE, words) else _font_name(script)
 
@@ -311,7 +311,7 @@ def _story(document: Document) -> list[Any]:
 
 
 def _qr_code(number: str) -> Any:
-    """Draws an evidence number as a QR code, at the right of the title, with no room of its own."""
+    """Draws an evidence number as a QR code, at the right of the title, without taking up room."""
 
     class Code(Flowable):
         """Stands beside the words above it."""
@@ -325,7 +325,7 @@ def _qr_code(number: str) -> Any:
 
 
 def _room_with_first_table(section: Section) -> float:
-    """Returns the room that a heading needs, with the texts below it and a table's start."""
+    """Returns the room for a heading, the texts below it, and the start of a table."""
     room = 40.0
     for block in section.blocks:
         match block:
@@ -368,7 +368,7 @@ def _contents(document: Document) -> list[Any]:
 
 
 def can_print(document: Document, words: str) -> bool:
-    """Returns whether there is a font for the letters of a document, of whose words some are."""
+    """Returns whether there is a font for the letters of a document, given some of its words."""
     register_fonts()
     return document.font is not None or _covers(PROSE, words)
 
@@ -379,7 +379,7 @@ def _covered(font: str) -> frozenset[int]:
 
 
 def _paragraph(markup: str, style: str) -> Any:
-    """Returns a paragraph of one of `_STYLES`, shaped where its script needs that."""
+    """Returns a paragraph of one of `_STYLES`, shaped if its script needs that."""
     chosen = _STYLES[style]
     if any(ord(c) in _INDIC for c in markup):
         chosen = ParagraphStyle(f"{style}-shaped", parent=chosen, fontName=PROSE, shaping=1)
@@ -394,7 +394,7 @@ def _words(words: str, style: str, limit: int = 4_000) -> Any:
 
 
 def _flowables(block: Block, language: Language) -> list[Any]:
-    """Returns a block as what reportlab lays out."""
+    """Returns a block as flowables of reportlab."""
     match block:
         case str():
             return [_words(block, "body")]
@@ -516,7 +516,7 @@ def _chart_drawing(block: Chart) -> Any:
 
 
 def _mark(mark: Mark, edge: Any) -> Any:
-    """Draws a mark whose place is in points from below."""
+    """Draws a mark; its place is in points from the bottom."""
     look = {"fillColor": _colour(mark.style), "strokeColor": edge}
     corners = [place for x, y in mark.corners for place in (x, 2 * mark.y - y)]
     return Polygon(corners, **look) if corners else Circle(mark.x, mark.y, mark.radius, **look)

@@ -1,4 +1,4 @@
-"""The providers that keep records on the members, and until which day they do."""
+"""The providers that keep records on the members, and the last days on which they do."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 class Provider:
     """A provider: `kind` is a class of retention.toml, `country` ISO 3166-1 or None.
 
-    Where the institution is not known, it is one for each `identifier`: two could be at two
-    institutions, and a letter must show none another's. `doubt` says why a register's name for it
-    is not taken, for counsel. `file` is its name in English, for the names of files.
+    Each `identifier` of an unknown institution has a provider of its own: two could be at two
+    institutions, and no letter may show an institution the other's. `doubt` tells counsel why a
+    register's name is not used. `file` is its English name, for the names of files.
     """
 
     name: str
@@ -47,9 +47,9 @@ class Provider:
 
 @dataclass(frozen=True)
 class RetainedMember:
-    """A member at its provider: records of its first and last day are kept until then.
+    """A member at its provider, with the days until which it keeps the first and last records.
 
-    Both ends are None where no period is known, which means: ask at once.
+    Both days are None if no period is known, which means: ask at once.
     """
 
     member: Row
@@ -58,7 +58,7 @@ class RetainedMember:
 
 
 PRIORITIES = ("at_once", "soon", "in_turn", "may_be_too_late")
-"""Priorities of a request by its clock: within `SOON_DAYS`, `IN_TURN_DAYS`, later, run out."""
+"""Priorities of a request: records end within `SOON_DAYS`, `IN_TURN_DAYS`, later, or ended."""
 
 SOON_DAYS, IN_TURN_DAYS, MONEY_DAYS = 90, 365, 30
 
@@ -73,13 +73,13 @@ class ProviderGroup:
 
     @property
     def confidence(self) -> float:
-        """The surest of its members: that it belongs to the cluster."""
+        """The highest confidence of its members that they belong to the cluster."""
         return max(float(retained.member["confidence"]) for retained in self.members)
 
     def priority(self, moment: datetime) -> str:
-        """Returns one of `PRIORITIES`: by when the next record that is left may be gone.
+        """Returns one of `PRIORITIES`, by when the next remaining record may be gone.
 
-        An account that was paid of late may still hold the money, whatever the records' clock.
+        A provider of an account that was paid lately comes first: it may still hold the money.
         """
         if any(
             retained.member["role"] == Role.PAYEE
@@ -99,7 +99,7 @@ class ProviderGroup:
 
     @property
     def next_expiry(self) -> datetime | None:
-        """The day on which the first of the records is gone; None where no period is known."""
+        """The day on which the first record is gone; None if no period is known."""
         ends = [
             retained.first_until for retained in self.members if retained.first_until is not None
         ]
@@ -109,7 +109,7 @@ class ProviderGroup:
 def group_by_provider(
     facts: ClusterFacts, reference: Reference, moment: datetime
 ) -> list[ProviderGroup]:
-    """Groups the members by provider: by priority, then the surest, then what runs out first."""
+    """Groups members by provider, sorted by priority, then confidence, then the next expiry."""
     by_provider: defaultdict[Provider, list[RetainedMember]] = defaultdict(list)
     clocks: dict[Provider, Row] = {}
     for member in facts.members:
@@ -131,7 +131,7 @@ def group_by_provider(
 
 
 def provider_of(member: Row, facts: ClusterFacts, reference: Reference) -> Provider:
-    """Returns who keeps the records on a member, as far as the identifier and the run show."""
+    """Returns the provider of a member's records, as far as the identifier and the run show it."""
     bare = without_epoch(member["entity_id"])
     kind, _, value = bare.partition(":")
     row = lookup_kind(kind, value)
@@ -163,7 +163,7 @@ def provider_of(member: Row, facts: ClusterFacts, reference: Reference) -> Provi
 
 @dataclass(frozen=True)
 class _Maker:
-    """Makes providers in a language, and finds those that the reference data list."""
+    """Makes providers in a language, and finds providers in the reference data."""
 
     language: Language
     providers: Sequence[Row]
@@ -196,7 +196,7 @@ class _Maker:
 
 
 def retention_end(moment: datetime, clock: Row) -> datetime | None:
-    """Returns the end of a clock that starts at `moment`; months by the calendar, cut to length."""
+    """Returns the end of a clock from `moment`: calendar months, cut to the month's last day."""
     if "days" in clock:
         return moment + timedelta(days=clock["days"])
     if "months" not in clock:
@@ -208,7 +208,7 @@ def retention_end(moment: datetime, clock: Row) -> datetime | None:
 
 
 def _carrier(made: _Maker, member: Row, carriers: Sequence[str]) -> Provider:
-    """Returns the carrier that call records name, if they agree; or else one to be found."""
+    """Returns the carrier that call records name, if they agree; else an unknown carrier."""
     region, bare, line = member["region"], without_epoch(member["entity_id"]), member["line_type"]
     where = region or made.language.say("providers.region_not_known")
     if line != "toll_free" and len(carriers) == 1:
@@ -221,7 +221,7 @@ def _carrier(made: _Maker, member: Row, carriers: Sequence[str]) -> Provider:
 
 
 def _host(made: _Maker, host: str, platform: str | None) -> Provider | None:
-    """Returns who hosts a page on a platform; of several firms' platforms, by the host's domain."""
+    """Returns the host of a page on a platform; platforms of several firms go by the domain."""
     if platform is None:
         return None
     if listed := made.listed("platform", platform):
@@ -253,7 +253,7 @@ _SCHEMES = {
 
 
 def _bank(made: _Maker, value: str) -> Provider:
-    """Returns the institution of an account, named only where its code and digits bear it out."""
+    """Returns the institution of an account, named only if its code and digits confirm it."""
     scheme, _, rest = value.partition(":")
     if scheme == "iban":
         return _bank_of_iban(made, rest)

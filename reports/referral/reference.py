@@ -2,22 +2,22 @@
 
 A recipient is a folder of files, `recipients/CODE`:
 
-    recipient.toml   its name, what it is asked, and the names of its scale and its certificates
+    recipient.toml   its name, the requests to it, and the names of its scale and certificates
     offences.toml    offences that it may consider, element by element
-    scales.toml      words for likelihood that no other recipient uses; optional
-    fields.toml      the recipient's own form, field by field; where `annexes` names fields
-    letter.txt       template of a letter in its language; where `annexes` names letter
-    NAME.txt         template of a certificate that no other recipient uses
+    scales.toml      its own words for likelihood; optional
+    fields.toml      its own form, field by field; if `annexes` names fields
+    letter.txt       template of a letter in its language; if `annexes` names letter
+    NAME.txt         template of a certificate of its own
 
 The language that recipient.toml names is a folder, too: `languages/CODE`, as `language` says.
-What recipients share is in `data`: policy.toml, providers.toml, retention.toml, scales.toml, and
+Recipients share the files in `data`: policy.toml, providers.toml, retention.toml, scales.toml, and
 templates of certificates. The shipped files are drafts. `--reference DIR` takes files of `data`
 from DIR, recipients from DIR/recipients/CODE and languages from DIR/languages/CODE, in place of
-shipped ones of the same name.
+shipped files of the same name.
 
-A case file, `case.toml`, holds what no run knows: legal names, contacts, custodians, signatories,
-case numbers and counsel's own words. Nothing in it is needed; what is missing is a blank to fill.
-Long, since every file of reference has its schema here, beside the checks of it.
+A case file, `case.toml`, holds facts that no run has: legal names, contacts, custodians,
+signatories, case numbers and counsel's own words. All are optional; a missing one is a blank to
+fill. Long, since the schema of every reference file stands here, beside its checks.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ SHARED_FILES = ("policy.toml", "providers.toml", "retention.toml", "scales.toml"
 RECIPIENT_FILES = ("recipient.toml", "offences.toml", "scales.toml", "fields.toml", "letter.txt")
 
 ANNEXES = {"fields": "fields.toml", "letter": "letter.txt"}
-"""Files that a recipient's `annexes` ask for: its own form, and a letter in its language."""
+"""Files that a recipient's `annexes` name: its own form, and a letter in its language."""
 
 SECTIONS = tuple(
     """summary method identifiers victims nexus money links chronology offences exculpatory
     limits form requests signatures exhibits""".split()
 )
-"""Sections of the document, in the order of a recipient that names none."""
+"""Sections of the document, in the default order."""
 
 NEEDED_SECTIONS = ("identifiers", "exculpatory", "limits", "exhibits")
 
@@ -85,7 +85,7 @@ STATED_VALUES = tuple(
     """transaction_date beneficiary_name beneficiary_bank payment_reference
     payment_status""".split()
 )
-"""Values of a payment that a complaint may state; a blank line where it does not."""
+"""Values of a payment that a complaint may state; a missing value is a blank line."""
 
 FORM_VALUES: Mapping[str, tuple[str, ...]] = {
     "case": (BLANK_VALUE, *_CASE_VALUES),
@@ -100,17 +100,17 @@ FORM_VALUES: Mapping[str, tuple[str, ...]] = {
         *("first_day", "last_day"),
     ),
 }
-"""Entries of a form, by what its rows are: the whole case, payments, or identifiers."""
+"""Entries of a form by its kind of rows: the whole case, payments, or identifiers."""
 
 ELEMENTS = ("scheme", "wires", "loss", "money", "organisation", "knowledge", "identity")
-"""Values of `holds` of an element of an offence: evidence that a package has, or lacks."""
+"""Values of `holds` of an offence's element: evidence that a package has, or lacks."""
 
 CERTIFICATE_FIELDS = tuple(
     "code files local_time version custodian custodian_title organisation".split()
 )
 """Names that a certificate's template can use: the referral's reference, the number of files in the
-hash report, the time that it is seen from in the recipient's time zone, ringtrace's version, and
-who certifies, blanks where the case file does not name them."""
+hash report, the referral's time in the recipient's time zone, ringtrace's version, and the person
+who certifies, as blanks if the case file does not name them."""
 
 LETTER_FIELDS = (*_CASE_VALUES, "exhibits", "offences")
 """Names that a letter's template can use; the last two are lists."""
@@ -189,8 +189,8 @@ _SCHEMAS: Mapping[str, Any] = {
         _ANY_NAME: {"name": str, "words": [{"word": str, "low": float, "high": float}], **_SOURCED}
     },
 }
-"""Schemas by file: a dict is a table, whose fields with ? are optional; a list is a list of one
-kind, which may be empty if of texts; a tuple names the values that there are."""
+"""Schemas by file. A dict is a table; its fields with ? are optional. A list has values of one
+kind, and only a list of texts may be empty. A tuple lists the allowed values."""
 
 _TYPE_NAMES = {
     str: "a text",
@@ -206,7 +206,7 @@ FOLDERS = {
     "recipients": re.compile(r"[a-z0-9][a-z0-9-]{0,63}"),
     "languages": re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"),
 }
-"""Folders of folders of reference data, with the form of a name in each."""
+"""Folders that hold folders of reference data, with the form of these folders' names."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ class Reference:
 
     @property
     def sections(self) -> list[str]:
-        """The sections of its document, in order; one on nexus where the recipient asks for it."""
+        """The sections of its document, in order; nexus only if the recipient asks for it."""
         chosen = self.recipient.get("sections", SECTIONS)
         without = () if "nexus" in self.recipient else ("nexus",)
         return [section for section in chosen if section not in without]
@@ -238,14 +238,14 @@ class Reference:
     def likelihood_wording(self, share: float) -> str:
         """Returns the estimative word for a likelihood from 0 to 1, with the range of the word.
 
-        Between two ranges it is the lower word: no score is called more than it is.
+        A likelihood between two ranges gets the lower word, so no score is overstated.
         """
         below = [word for word in self.scale["words"] if word["low"] < 100 * share]
         best = max(below or self.scale["words"][:1], key=lambda word: float(word["low"]))
         return f"{best['word']} ({best['low']}–{best['high']} %)"
 
     def retention_clock(self, provider: str, country: str | None) -> Row:
-        """Returns the retention row of a class of provider in a country, or else in any country."""
+        """Returns the retention row of a class of provider in a country, else for any country."""
         for place in (country, "*"):
             for row in self.clocks:
                 if row["provider"] == provider and row["country"] == place:
@@ -262,17 +262,17 @@ class Reference:
 
 @dataclass(frozen=True)
 class CaseFile:
-    """A case file: what no run knows, as far as it says it."""
+    """A case file: facts that no run has. All are optional."""
 
     values: Row = field(default_factory=dict)
 
     def organisation(self, slug: str) -> Row:
-        """Returns what it says of an organisation; nothing where it does not name it."""
+        """Returns its table on an organisation; an empty table if it has none."""
         organisations: list[Row] = self.values.get("organisation", [])
         return next((row for row in organisations if row["slug"] == slug), {})
 
     def person(self, slug: str, part: str) -> str:
-        """Returns an organisation's contact, custodian or signatory in words, or nothing."""
+        """Returns an organisation's contact, custodian or signatory in words or an empty text."""
         person = self.organisation(slug).get(part, {})
         parts = [person.get(name, "").strip() for name in ("name", "title", "email", "phone")]
         return ", ".join(field for field in parts if field)
@@ -283,7 +283,7 @@ def load_case_file(text: str, name: str, organisations: Iterable[str]) -> CaseFi
 
     Raises:
         ReferenceFileError: for a field that is unknown or of the wrong type, and an organisation
-            that is not in the case or is there twice.
+            that is not in the case or is named twice.
     """
     values, schema = _parsed(name, text), _SCHEMAS[CASE_FILE]
     _check(name, schema, values)
@@ -309,7 +309,7 @@ def recipient_codes() -> list[str]:
 
 
 def load_reference(recipient: str, folder: str | None = None) -> Reference:
-    """Loads the reference data for a recipient: the shipped files, or those of `folder` instead.
+    """Loads the reference data for a recipient: the shipped files, or files of `folder` instead.
 
     Raises:
         ReferenceFileError: for an unknown recipient, a missing or unknown file, or a field that is
@@ -365,15 +365,15 @@ def load_reference(recipient: str, folder: str | None = None) -> Reference:
 
 @cache
 def english() -> Language:
-    """Returns the shipped English, the measure of other languages."""
+    """Returns the shipped English, which other languages must match."""
     return _language(ENGLISH, None, {})
 
 
 def _language(code: str, own: Path | None, digests: dict[str, str]) -> Language:
-    """Loads a language: one's own folder of that name, or else the shipped one.
+    """Loads a language from one's own folder of that name, or else from the shipped folder.
 
     Raises:
-        ReferenceFileError: for an unknown language, and one that is incomplete.
+        ReferenceFileError: for an unknown or incomplete language.
     """
     known = _folders("languages", own)
     if code not in known:
@@ -406,7 +406,7 @@ def _language(code: str, own: Path | None, digests: dict[str, str]) -> Language:
 
 @cache
 def _shared_texts() -> list[str]:
-    """Lists the texts of shipped shared files that a document shows: each language has them."""
+    """Lists the texts of shared files that documents show: each language must have them."""
     shared = _Files(_files_in(_shipped("data")), {})
     clocks = shared.table("retention.toml")["clock"]
     texts = [clock[name] for clock in clocks for name in ("rule", "preserve")]
@@ -417,7 +417,7 @@ def _shared_texts() -> list[str]:
 
 @dataclass(frozen=True)
 class _Files:
-    """The files of a folder by name, and the digests of those read, by `prefix` and name."""
+    """The files of a folder by name, and the digests of read files, by `prefix` and name."""
 
     files: Mapping[str, Traversable]
     digests: dict[str, str]
@@ -450,7 +450,7 @@ class _Files:
 
 
 def _check_recipient(home: Traversable, source: _Files, shared: _Files, recipient: Row) -> None:
-    """Raises ReferenceFileError unless a recipient has its files, each of which is used."""
+    """Raises ReferenceFileError unless a recipient has its files, and uses each of them."""
     annexes = [ANNEXES[annex] for annex in recipient.get("annexes", ())]
     sections = recipient.get("sections", SECTIONS)
     missing = [name for name in ("offences.toml", *annexes) if name not in source.files]
@@ -494,7 +494,7 @@ def _certificate_files(recipient: Row) -> list[str]:
 
 
 def _form(source: _Files) -> Row:
-    """Reads a recipient's own form, whose entries must be those of its kind of rows."""
+    """Reads a recipient's own form; its entries must fit its kind of rows."""
     form = source.table("fields.toml")
     for number, table in enumerate(form["form"], 1):
         for position, each in enumerate(table["fields"], 1):
@@ -517,25 +517,25 @@ def _shipped(folder: str) -> Traversable:
 
 
 def _entries(folder: Traversable) -> list[Traversable]:
-    """Lists what is in a folder, but for hidden files."""
+    """Lists the content of a folder without hidden files."""
     if not folder.is_dir():
         return []
     return [path for path in folder.iterdir() if path.name[0] not in "._"]
 
 
 def _files_in(*folders: Traversable) -> dict[str, Traversable]:
-    """Returns the files of folders by name, those of the last before others."""
+    """Returns the files of folders by name; a later folder's file replaces an earlier folder's."""
     return {path.name: path for folder in folders for path in _entries(folder) if path.is_file()}
 
 
 def _folders(kind: str, own: Path | None) -> dict[str, Traversable]:
-    """Returns folders of recipients or languages by code, one's own before a shipped one."""
+    """Returns folders of recipients or languages by code; one's own replaces a shipped folder."""
     folders = [_shipped(kind), *([own / kind] if own else [])]
     return {path.name: path for folder in folders for path in _entries(folder) if path.is_dir()}
 
 
 def _check_own_folder(own: Path) -> None:
-    """Refuses a --reference folder with a file that would be ignored, or with none that is used."""
+    """Refuses a --reference folder with a file that would be ignored, or without a usable file."""
     takes = (
         f"recipients/CODE/, {', '.join(SHARED_FILES)}, languages/CODE/, and templates of "
         "certificates"
@@ -569,7 +569,7 @@ def _parsed(name: str, text: str) -> Row:
 
 
 def _check(place: str, schema: Any, value: Any) -> None:
-    """Raises ReferenceFileError unless a value is of a schema of `_SCHEMAS`."""
+    """Raises ReferenceFileError unless a value fits a schema of `_SCHEMAS`."""
     if isinstance(schema, dict):
         _check_table(place, schema, value)
     elif isinstance(schema, list):
@@ -590,7 +590,7 @@ def _check(place: str, schema: Any, value: Any) -> None:
 
 
 def _of_another_type(place: str, value: Any, wanted: str) -> ReferenceFileError:
-    """Says the type of a value; the value of a case file can be of a person."""
+    """Returns an error with the type of a value: the value of a case file can be personal."""
     has = _TYPE_NAMES.get(type(value), "a time").partition(",")[0]
     return ReferenceFileError(f"{place}: is {has}, not {wanted}")
 

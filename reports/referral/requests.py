@@ -16,7 +16,7 @@ from schemas.entity import without_epoch
 from transforms.extract.kinds.phone_link import MAX_URL
 
 _ASKED_OF = {"payment-service": "bank"}
-"""Classes of providers that are asked for the records of another class."""
+"""Classes of providers that get the request of another class."""
 
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 
@@ -37,7 +37,7 @@ def _letter_number(case: Case, path: str) -> str:
 def ad_platform_drafts(case: Case) -> Files:
     """Drafts a request to each ad platform whose links led victims to a named member, by path.
 
-    Such an id was given to one visitor: it is in the request to its platform, and nowhere else.
+    A click id belongs to a single visitor, so only the request to its platform has it.
     """
     members = {
         without_epoch(entity_id): number for entity_id, number in reversed(case.number.items())
@@ -88,7 +88,7 @@ def _draft(case: Case, group: ProviderGroup, number: str) -> bytes:
         priority=language.say(f"priorities.{group.priority(case.clock)}"),
         wanted=language.points(f"asked.{asked}") or language.points("asked.carrier"),
         members=[_member_fields(case, member) for member in group.members],
-        # Times may stand for weeks; whose records those are is no institution's to know.
+        # Times may stand for weeks; no institution may learn whose records these are.
         weeks=language.say("letters.weeks")
         if any(case.senders.intersection(kept.member["orgs"]) for kept in group.members)
         else "",
@@ -114,7 +114,7 @@ def _member_fields(case: Case, retained: RetainedMember) -> dict[str, Any]:
 
 
 def _paid(case: Case, payee: str) -> str:
-    """Sums up the payments to a member that complaints itemize; nothing where there are none."""
+    """Sums up the payments to a member that complaints itemize; an empty text if there are none."""
     say, payments = case.say, case.payments_to(payee)
     sums = case.sums_paid(payments)
     if not sums:

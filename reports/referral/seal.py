@@ -1,9 +1,9 @@
 """The seal: every file of a package by digest, under one Merkle root and one signature.
 
-seal.json        what is in the package, file by file and 4,096 bytes by 4,096 bytes
+seal.json        digests of the package, by file and by 4,096 bytes
 seal.json.sig    detached Ed25519 signature over it (reports.signing)
 seal.json.tsq    request for an RFC 3161 time stamp over it, ready to be sent
-seal.json.tsr    room for the answer; the only file that may be put in later
+seal.json.tsr    the answer; the only file that may be added later
 
 A package is verified offline, from the package and a public key alone.
 """
@@ -52,7 +52,7 @@ UNSEALED = ("seal.json", "seal.json.sig", "seal.json.tsq", "seal.json.tsr")
 SEAL_FILE, SIGNATURE_FILE, QUERY_FILE, TOKEN_FILE = UNSEALED
 
 CHUNK: Final = 4_096
-"""Bytes of a file that have a digest of their own, so that an altered place can be named."""
+"""Bytes of a file with a digest of their own, so that verification can name an altered place."""
 
 _PATH = re.compile(r"(?!\.)[A-Za-z0-9._-]+(/(?!\.)[A-Za-z0-9._-]+)*")
 
@@ -69,14 +69,14 @@ KeysByOrganisation = Mapping[str, Sequence[Ed25519PublicKey]]
 
 
 class Finding(NamedTuple):
-    """One thing that is not as sealed."""
+    """A difference from the seal."""
 
     path: str
     problem: str
 
 
 class SealError(ValueError):
-    """A seal that is none, or that leads out of its package; the message is one line."""
+    """A file that is no seal, or leads out of its package; the message is one line."""
 
 
 class SealEntry(Record):
@@ -113,7 +113,7 @@ def merkle_root(entries: Iterable[SealEntry]) -> str:
 
 
 def json_bytes(value: object) -> bytes:
-    """Writes what a package has as JSON, sorted."""
+    """Writes a value of a package as JSON, keys sorted."""
     plain = msgspec.to_builtins(value)
     return (json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
@@ -173,8 +173,8 @@ class MissingTimeStampLibraryError(ImportError):
 class TimeStamp:
     """A time stamp of a seal; `checked` if the signature of a trusted authority holds.
 
-    Without the package rfc3161-client nothing but the seal's digest was looked for, and `when` and
-    `by` are None.
+    Without the package rfc3161-client only the seal's digest was checked, and `when` and `by` are
+    None.
     """
 
     when: datetime | None
@@ -209,7 +209,7 @@ def read_time_stamp(token: bytes, seal: bytes, roots: Sequence[x509.Certificate]
     certificates is read: that would need the network.
 
     Raises:
-        TimeStampError: if it is none of this seal, or does not hold.
+        TimeStampError: if it is for another seal, or does not hold.
         MissingTimeStampLibraryError: if `roots` are given and the package is missing.
     """
     try:
@@ -254,19 +254,19 @@ def _signer(response: Any) -> str:
 
 
 SEAL_BYTES_LIMIT = 256 * 1024 * 1024
-"""Bytes of a seal that are read; it has 68 bytes for every 4,096 of the package."""
+"""Most bytes of a seal; it has 68 bytes for every 4,096 of the package."""
 
 TOKEN_BYTES_LIMIT = 1024 * 1024
 
 MOST_FILES, DEEPEST = 100_000, 32
-"""Files and folders of a package that are looked at, and folders in each other."""
+"""Most files and folders of a package, and most levels of folders."""
 
 
 @dataclass
 class VerificationResult:
-    """The findings; `signer` is the id of a key whose signature counts and holds, or None.
+    """The findings; `signer` is the id of a trusted key whose signature holds, or None.
 
-    `signed_for` is the organisation that it is trusted as, empty for a key that counts for itself.
+    `signed_for` is the organisation of that key, empty for a key that is trusted by itself.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -291,11 +291,11 @@ def verify_package(
 ) -> VerificationResult:
     """Compares every byte of a package with its seal, and the seal with its signature.
 
-    Any of `keys` may have signed it; those of an organisation in `by_organisation` only what names
-    it as the issuer. A time stamp is checked against the authorities `roots`, if there are any.
+    Any of `keys` may have signed it. Keys in `by_organisation` may sign only a package whose issuer
+    is their organisation. A time stamp is checked against the authorities `roots`, if any.
 
-    Nothing outside `folder` is ever opened: no link is followed, and paths are those that are
-    there, never those that the seal names.
+    No file outside `folder` is opened: links are not followed, and paths come from the folder, not
+    from the seal.
 
     Raises:
         OSError: if the folder cannot be read.
@@ -314,7 +314,7 @@ def _problems(
     roots: Sequence[Certificate],
     by_organisation: KeysByOrganisation,
 ) -> Iterator[tuple[str, str]]:
-    """Yields each path with what is wrong there; puts all else that is found into the result."""
+    """Yields each path with its problem; fills the other fields of the result."""
     there: dict[str, Path] = {}
     for path, unread in _walk(folder):
         if unread:
@@ -352,7 +352,7 @@ def _problems(
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yields paths below a folder, each with why it is not read, if so; follows no link."""
+    """Yields paths below a folder, each with the reason why it is not read, or an empty text."""
     waiting, seen = [""], 0
     while waiting:
         inside = waiting.pop()
@@ -378,7 +378,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _read(path: Path | None, limit: int) -> bytes | None:
-    """Reads a file, if it is there; what is longer than `limit` is cut and so fails."""
+    """Reads a file, if it is there; a file longer than `limit` is cut, so that its check fails."""
     if path is None:
         return None
     with open_bytes(path, follow=False) as file:
@@ -418,7 +418,7 @@ def _signature(
 def _who_signed(
     content: bytes, signature: bytes, error: UnknownKeyError, by_organisation: KeysByOrganisation
 ) -> str:
-    """Says whose key signed that may not; an altered seal may name no issuer any more."""
+    """Says which key signed without permission; an altered seal may have lost its issuer."""
     for org, keys in by_organisation.items():
         if error.key_id in map(key_id, keys):
             try:
@@ -430,7 +430,7 @@ def _who_signed(
 
 
 def _as_written(signature: bytes) -> bool:
-    """Returns True if a signature file is byte for byte as it is made, base64 included."""
+    """Returns True if a signature file has exactly the bytes that ringtrace writes."""
     file = signing.parse_signature(signature)
     again = base64.b64encode(base64.b64decode(file.signature)).decode()
     return signing.signature_bytes(structs.replace(file, signature=again)) == signature
@@ -439,7 +439,7 @@ def _as_written(signature: bytes) -> bool:
 def _compared(path: Path, entry: SealEntry) -> Iterator[str]:
     """Yields the differences of a file from its seal: ranges of bytes, and a wrong length.
 
-    No more of it is read than was sealed.
+    It reads no more bytes than were sealed.
     """
     sealed, whole = entry.bytes, hashlib.sha256()
     altered: list[list[int]] = []
@@ -454,7 +454,7 @@ def _compared(path: Path, entry: SealEntry) -> Iterator[str]:
             chunk = file.read(end - start)
             whole.update(chunk)
             size += len(chunk)
-            # A piece that is cut short cannot be checked; that it is cut is reported below.
+            # A piece that is cut short cannot be checked; the wrong length is reported below.
             if len(chunk) < end - start or merkle_leaf(chunk).hex() == digest:
                 continue
             if altered and altered[-1][1] == start:

@@ -1,6 +1,6 @@
-"""The document's sections on identifiers, victims, links, times, and what a defence would say.
+"""The document's sections on identifiers, victims, links, times, and a defence's arguments.
 
-Long, since they share their figures, and each of them is a page of the same document.
+Long, since the sections share their figures.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MEMBER_LIMIT = 150
 """Members that the document lists; Exhibit 2 holds all."""
 
 TABLE_LIMIT = 12
-"""Rows of a table of what speaks against the case; the exhibits have all."""
+"""Rows of a table of points against the case; the exhibits have all."""
 
 
 def infrastructure_section(case: Case) -> Blocks:
@@ -92,7 +92,7 @@ def _left_out(case: Case) -> str:
 
 
 def _included(case: Case) -> Block | None:
-    """Lists the members that somebody answers for by name."""
+    """Lists the members that a person answers for by name."""
     if not case.included:
         return None
     rows = [
@@ -136,7 +136,7 @@ def victims_section(case: Case) -> Blocks:
 
 
 def _more_victims(case: Case) -> str:
-    """Explains victims above complaints: a call record can be of somebody who did not complain."""
+    """Explains more victims than complaints: call records can be of people who did not complain."""
     if case.victims_at_most <= case.row["complaints"]:
         return ""
     victims: dict[str, set[int | None]] = {kind: {None} for kind in RecordKind}
@@ -227,7 +227,7 @@ def chronology_section(case: Case) -> Blocks:
 def _by_jurisdiction(case: Case) -> list[tuple[str, str, str]]:
     """Returns losses of the shown countries, of the others together, and in total.
 
-    Where no country is shown, "elsewhere" would be all of it, the largest country's too.
+    If no country is shown there is only the total: "elsewhere" would equal it.
     """
     shown = [disclosed.country for disclosed in case.disclosed.countries]
     losses, say, money = case.records.losses, case.say, case.language.money
@@ -273,7 +273,7 @@ def _conversion(case: Case) -> Blocks:
 
 
 def _offered(case: Case) -> Blocks:
-    """Puts what other organisations state beside the own records, and adds up what can be."""
+    """Shows statements of other organisations beside the own records, with sums where possible."""
     if not case.joint:
         return []
     say, most = case.say, case.language.number(case.victims_at_most)
@@ -302,7 +302,7 @@ def _offered(case: Case) -> Blocks:
 
 
 def _victims_of(case: Case, side: Side) -> str:
-    """Returns the victims of an organisation, or between which bounds they are."""
+    """Returns the number of an organisation's victims, or its bounds."""
     number, say = case.language.number, case.say
     if side.most > side.victims:
         return say("general.between", least=number(side.victims), most=number(side.most))
@@ -341,7 +341,7 @@ def _shared(case: Case) -> Blocks:
 
 
 def exculpatory_section(case: Case) -> Blocks:
-    """Returns the exculpatory section: what a defence would say against the case."""
+    """Returns the exculpatory section: a defence's arguments against the case."""
     kinds = dict.fromkeys(member["kind"] for member in case.facts.members)
     cautions = [case.say(f"cautions.{kind}") for kind in kinds if BY_KIND[kind].caution]
     return [
@@ -408,7 +408,7 @@ def _rejected(case: Case) -> Blocks:
 
 
 def _weak_points(case: Case) -> Blocks:
-    """Lists what the case rests on alone, among identifiers that are established themselves."""
+    """Lists single points of failure of the case: identifiers and links that it depends on."""
     say, number = case.say, case.number
     wide = [bridge for bridge in case.bridges if len(bridge.side) > 1]
     ends = [(bridge.link["entity_a"], bridge.link["entity_b"]) for bridge in wide]
