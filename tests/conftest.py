@@ -28,7 +28,7 @@ _WITH_OTHERS = ("browser", "engines")
 """Folders of tests whose browser or engine works beside them."""
 
 _FREED_AT_ONCE = 1_000_000
-"""Blocks of Python's memory, about those of 30 small runs, from which on a search pays."""
+"""Least new blocks of Python's memory for a search to pay: about 30 small runs."""
 
 _TESTS_BETWEEN = 16
 """Tests after which the blocks are counted again, which goes through all memory: 4 ms."""
@@ -38,7 +38,7 @@ _finished = count(1)
 _blocks_left = [sys.getallocatedblocks()]
 
 _NEW_OBJECTS = 20_000
-"""New objects after which Python searches them for unused ones; 700 of its own."""
+"""New objects after which Python searches them for unused objects; its default is 700."""
 
 
 def pytest_collection():

@@ -63,7 +63,7 @@ CROWDED = "c-4540215f"
 """Its numbers are not among the first that a search for 888 finds."""
 
 SAME = f"c-{19 * 2654435761 % 2**32:08x}"
-"""A cluster in which nothing changed."""
+"""A cluster without changes."""
 
 WALLET = "wallet:btc:bc1p" + "q7z3k9m2" * 7 + "w5"
 
@@ -270,7 +270,7 @@ def test_what_an_offer_counts_has_its_week_and_who_called(browser, tmp_path):
 
 
 def test_a_cluster_that_was_torn_or_took_a_part_says_which(browser, tmp_path):
-    """One that took a part of another is no piece of it; one that keeps its id came off none."""
+    """A cluster that took a part of another is not called its piece; nor is one with its old id."""
     made, whole = world(3)
     took, kept, came = (cluster["cluster_id"] for cluster in made["clusters"])
     made["lineage"] = [

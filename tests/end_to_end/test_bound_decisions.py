@@ -77,7 +77,7 @@ def days(tmp_path_factory):
     )
     rows = first_day()
     run(folder / "1", "--complaints", jsonl(folder / "1.jsonl", rows))
-    # One that came after the decision, and one that says that it came before.
+    # An identifier that came after the decision, and one backdated to before it.
     rows += [named(n, *RING, LATE, day=3) for n in range(10, 14)]
     rows += [named(n, *RING, BACKDATED, month=2, day=n) for n in range(20, 24)]
     inputs = ["--complaints", jsonl(folder / "2.jsonl", rows), "--decisions", file]

@@ -220,7 +220,7 @@ NAMES = [
 BURSTS = {name: Burst(index) for index, name in enumerate(NAMES)}
 
 RINGS = {"beside": 1, "a text of a ring": 2, "no text of a ring": 3}
-"""Honest rings, a number of which a burst names beside its own."""
+"""Honest rings with a number that a burst names together with its own numbers."""
 
 QUOTED = 4
 """The ring of people who quote a script."""
@@ -343,7 +343,7 @@ def test_fifty_of_a_day_neither_rank_first_nor_leave_whatever_they_say(
 
 
 def test_a_burst_beside_a_ring_adds_no_core_member_and_takes_none_away(run_folder):
-    """The ring has the members of one beside which there is no burst."""
+    """The ring has the same members as a ring without a burst."""
     _, member = cluster_of(run_folder, BURSTS["beside"].numbers[0])
     assert member["tier"] == "verify"
     core = pc.field("tier") == "core"

@@ -488,8 +488,8 @@ COVERED, ALONE, OUTVOTED = (
 )
 """Rings by the kind of a decision that covers them.
 
-Of the first, everybody reports again beside the liar; of the second, nobody; of the third, three
-call the number their own.
+Everybody reports the first ring again, and so does the liar. No person reports the second ring.
+Three people call the third ring's number their own.
 """
 
 STAYS = Ring(6)
@@ -580,7 +580,7 @@ def test_a_claim_on_a_day_without_other_records_takes_nothing_from_a_decision(ki
 
 
 def test_what_was_contested_stays_so_in_later_runs_until_a_decision(days, tmp_path):
-    """The next day nobody says any more whose it is; then nobody names it; then they do again."""
+    """One day no report says whose number it is; the next none names it; then reports do again."""
     told = hidden(days / "second")[STAYS.number]
     assert (told["suspect_reporters"], told["victim_reporters"]) == (4, 1)
     for name in ("busy", "silent", "quiet", "checked"):

@@ -198,7 +198,7 @@ MOBILE = "+12125550142"
 
 @pytest.fixture(scope="module")
 def contested(tmp_path_factory):
-    """A run in which two say that a suspect holds a number, and one that a victim does."""
+    """A run with a number that two people report as a suspect's, and a third as a victim's."""
     folder = tmp_path_factory.mktemp("contested")
     rows = [named(n, MOBILE, RING[0]) for n in range(2)]
     rows.append(named(2) | {"phone_numbers": [{"raw": MOBILE, "role": "victim"}]})

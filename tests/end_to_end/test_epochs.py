@@ -174,7 +174,7 @@ def test_harm_is_counted_in_every_epoch(world, tmp_path):
 
 @pytest.mark.parametrize("cells", [["confirm"], ["review"]])
 def test_no_liar_moves_a_bound_decision_to_another_epoch(tmp_path, cells):
-    """A run that follows no other, in which a liar dates what one reporter alone dated before."""
+    """A first run, in which a liar backs the early date that only one reporter gave."""
     alone = complaint_naming(1, "2020-01-05T10:00:00Z", NUMBER, ALICE)
     several = [complaint_naming(n, f"2024-06-0{n}T10:00:00Z", NUMBER, BOB) for n in range(2, 6)]
     honest = jsonl(tmp_path / "honest.jsonl", [alone, *several])

@@ -321,7 +321,7 @@ def test_a_list_of_erasures_without_its_key_or_changed_stops_a_run(home, inbox, 
 
 @pytest.fixture
 def issued(home, tmp_path):
-    """A run of which an offer left, and the flags that name one of its records."""
+    """A run whose offer left, and the flags that name one of its records."""
     rows = [
         complaint(
             number,

@@ -122,7 +122,7 @@ def test_precision_and_recall_by_tier():
         tiered(TIERED), TRUTH, evaluate.HarmLists(KNOWN, [], ["wrong"], ["slip"])
     ).tiers
     assert (tiers.core.members, tiers.core.true, tiers.reviewed.members) == (4, 3, 2)
-    # a and b beside one that is nobody's; e alone; the one that is nobody's beside two others.
+    # a and b stand with an identifier of no ring, which has two wrong peers; e stands alone.
     assert tiers.core.precision == pytest.approx((2 / 3 + 2 / 3 + 1 + 1 / 3) / 4)
     assert tiers.core.recall == pytest.approx(3 / 6)
     assert tiers.core.bcubed_recall == pytest.approx((2 / 4 + 2 / 4 + 1 / 4 * 2 + 1 / 2 * 2) / 6)

@@ -17,7 +17,7 @@ COMMITTED = 1_780_000_000
 
 
 def clone(folder):
-    """A copy of what is packed, as another clone has it; examples/ is not among it."""
+    """A copy of the packed files, like another clone, without examples/."""
     for name in release.PACKAGES:
         if not name.endswith(".py"):
             copytree(ROOT / name, folder / name, ignore=ignore_patterns("__pycache__"))

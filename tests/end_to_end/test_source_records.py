@@ -1,4 +1,4 @@
-"""Decisions on what a source sent lower the rank of what it sends, and change nothing else."""
+"""Decisions on a source's identifiers change only the rank of clusters that it reports."""
 
 from itertools import combinations
 

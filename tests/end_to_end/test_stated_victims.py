@@ -1,6 +1,6 @@
 """A victim's number that a row states is withheld everywhere, in any other identifier too.
 
-A row that is refused states nothing of what others name: its number is masked in rejects alone.
+A refused row masks its victim's number only in rejects: other rows may still name the number.
 """
 
 from __future__ import annotations

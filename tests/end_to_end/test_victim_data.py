@@ -237,7 +237,7 @@ def test_all_that_is_written_is_for_its_owner_alone(command, request):
 
 
 def test_the_search_finds_what_is_there(batch, stream, killed, made):
-    """Of the same values, those of rows with nothing private in them: the ring's own numbers."""
+    """It finds the ring's own numbers, which are not private."""
     ring = {"8885550121": None, "8885550199": None, "amzn-refund-desk@": None}
     assert set(places_of(batch.folder / "run", ring)) == set(ring)
     assert {"alerts", "snapshots"} <= places_of(stream.folder / "live", ring)["8885550199"]

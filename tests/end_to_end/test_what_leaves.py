@@ -133,7 +133,7 @@ def act_as(monkeypatch, company):
 
 
 def files_naming(folder, values):
-    """The files below a folder in which one of the values stands, in any layer."""
+    """The files below a folder that contain one of the values, in any layer."""
     wanted = [value.encode() for value in values if len(value) > 6]
     layers = layers_below(folder)
     naming = {path for path, layer in layers if any(value in layer for value in wanted)}

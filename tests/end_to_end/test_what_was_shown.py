@@ -73,7 +73,7 @@ class Page:
         return self.post("decide", CONFIRM | self.shown | changed)
 
     def refused(self, **changed):
-        """Returns the one line by which a decision is refused, of which nothing is written."""
+        """Returns the line that refuses a decision; checks that the decision is not written."""
         answer = self.decide(**changed)
         self.server.flush()
         assert answer.status_code == 400, answer.text

@@ -558,7 +558,7 @@ class Place:
         columns = ["entity_id", "cluster_id"]
         where = (pc.field("tier") == "core") & (pc.field("review") == "reviewed")
         members = tables.read_table(self.folder / "run", MEMBERS, columns, where)
-        # Who typed a confirm was shown no join, so that nothing of a thin cluster leaves.
+        # A typed confirm did not show the join, so members of thin clusters do not leave.
         thin = pc.is_in(members["cluster_id"], thin_clusters(self.folder / "run"))
         members = members.filter(pc.invert(thin))
         sizes = Counter(members["cluster_id"].to_pylist())

@@ -5,7 +5,7 @@
 The files are offers, feeds, revocations, corrections, consents, lists of keys, the letters of an
 overlap, the files of a hub, packages (a seal and what it seals), seals, time stamps, signature
 files, public keys, decisions, maps and case files. A mutant is signed again half of the time, so
-that its reader gets past the signature. What is read must also print. A reader that raises
+that its reader gets past the signature. Files that pass must also print. A reader that raises
 anything but its own error ends the script with that mutant in a file beside it.
 """
 
@@ -532,7 +532,7 @@ def _fuzz(mutations: int, rng: random.Random, seed: int) -> tuple[Counter[str], 
 
 
 def main(words: list[str]) -> int:
-    """Runs as many mutations as are asked for; prints what was refused."""
+    """Runs the given number of mutations; prints how many each reader refused."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.support.fuzz_readers", description=__doc__
     )

@@ -33,7 +33,7 @@ RING = "phone:+18882223344"
 RUN, OFFERED, JOINED, SEALED = (["--now", f"2024-04-0{day}T00:00:00Z"] for day in range(1, 5))
 
 ALERTS = ["--alert-records", "2", "--alert-hours", "96"]
-"""What raises alerts in a stream, of which none comes after the fixture."""
+"""Options that raise alerts in the fixture's stream, and none after it."""
 
 OWN_WORDS = (
     "They froze the screen of my laptop and a siren played until I rang the line shown",

@@ -83,7 +83,7 @@ def pytest_collection_finish() -> None:
 
 
 def _remembering(cached: Any) -> Callable[..., Any]:
-    """Wraps a cached function, so that each call counts as one of what it called when it ran."""
+    """Wraps a cached function; each call counts as calling all that it called when it ran."""
     ran: set[str] = set()
 
     @wraps(cached)

@@ -15,7 +15,7 @@ TAGS = ("complaints", "calls", "rejects")
 def read_file(path, *, calls=False, shard_bytes=SHARD_BYTES, kept=TAGS, **options):
     """(rows by tag, shards) of one file, rows as dicts sorted by position.
 
-    Of rows that are not `kept`, and of what rejects hold, only the count and the codes stay.
+    Rows that are not `kept` leave only their count, rejects only their codes.
     """
     opts = ReadOptions(**options)
     patterns = [str(path)]

@@ -61,7 +61,7 @@ def run_python(code, **settings):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Complaints of two companies, one of them twice, one that is refused, and calls."""
+    """Complaints of two companies, with a duplicate and a refused complaint, and calls."""
     folder = tmp_path_factory.mktemp("records")
     numbers = [{"raw": "888-555-0142", "role": "callback"}, {"raw": VICTIM, "role": "victim"}]
     text = "My number is 202-555-0143. Call back 888 555 0142 or pay to billing@amzn-refund.support"

@@ -243,7 +243,7 @@ def test_a_correction_of_the_next_epoch_takes_nothing_back(made, tmp_path):
 
 
 def test_what_was_published_is_withdrawn_without_the_record_of_it(world):
-    """By whoever lost the record; and by nobody else."""
+    """The member that lost the record can withdraw it; no other member can."""
     entry, entity = own_entry(world, "microsoft")
     (world.home("microsoft") / "hubs" / "acx.json").unlink()
     assert (
@@ -684,11 +684,11 @@ def test_a_list_that_another_overtook_waits_for_nobody(empty):
 
 
 def test_a_member_signs_no_file_that_is_no_next_list_of_members(empty):
-    """Its signature of what somebody put there would be that of an offer, or of a letter."""
+    """Otherwise a file in the folder could get the member's signature as an offer or a letter."""
     folder = empty.hub / "members"
     listed = json_of(max(folder.glob("*.json")))
     charter = json_of(empty.hub / "hub.json")
-    # What could be another's offer, a list of another hub, and one that follows from none.
+    # An offer of another member, a list of another hub, and a list that follows from no list.
     for content in (
         {"format": "ringtrace-offer", "sender": "google", "recipient": "amazon"},
         listed | {"hub": "0" * 64, "previous": hashlib.sha256(b"x").hexdigest()},
@@ -783,7 +783,7 @@ def test_each_contributor_bears_and_has_a_record_of_its_own(joined, pulled):
     assert all(
         record["people"] and record["right"] and not record["wrong"] for record in before.values()
     )
-    # What proves wrong of one lowers nobody else.
+    # Wrong identifiers of a contributor lower no other contributor.
     wrong = [row["entity_id"] for row in rows
              if row["contributor"] == tokens[0] and names[row["entity_id"]] == 1]  # fmt: skip
     assert wrong

@@ -259,7 +259,7 @@ def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, act_as
 
 
 def refused(world, tmp_path, offers, word, *flags):
-    """One line that names a file, exit status 2, and nothing written."""
+    """Checks for one line that names a file, exit status 2, and no output."""
     output = tmp_path / "refused"
     words = [world.amazon.run, *offers, "--output", output, "--now", NOW, *flags]
     said = execute("exchange", "join", *words, status=2)

@@ -335,7 +335,7 @@ def test_a_reply_returns_what_is_reviewed_core_in_the_union_and_nothing_else(
     }
     own = set(column(world.microsoft.run, MEMBERS, "entity_id"))
     assert before < after
-    # What they named may be of another epoch than what is reviewed.
+    # They may have named another epoch of an identifier than the reviewed epoch.
     seen = table_rows(joint, CONTRIBUTORS)
     named = {row["entity_id"] for row in seen if row["contributor"] == "amazon"}
     assert after - before == (named & reviewed_core & own) - before

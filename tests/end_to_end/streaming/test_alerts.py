@@ -1,4 +1,4 @@
-"""Alerts of a watched folder: raised by what they name, of nobody innocent, each once."""
+"""Alerts of a watched folder: each is raised once, by its own cause, and names no innocent."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Parity: whatever came when, how often and beside what, the last snapshot is the batch run."""
+"""Parity: in any order and with any repeats of records, the last snapshot equals the batch run."""
 
 import json
 import random

@@ -42,13 +42,13 @@ from tests.support.run_pipeline import (
 SNAPSHOT = (ENTITIES, LINKS, CLUSTERS, MEMBERS, SUPPLIERS, CAMPAIGNS, LINEAGE, DECISIONS)
 
 UNRANKED = [table for table in SNAPSHOT if table is not CLUSTERS]
-"""Tables in which nothing depends on the clock."""
+"""Tables that do not depend on the clock."""
 
 FOR_EVER = ["--retention", *(f"{kind}=36500" for kind in EntityKind)]
 
 
 def files_of(folder: Path, *tables: Table) -> dict[str, bytes]:
-    """The bytes of a snapshot's tables, or of a run's same ones."""
+    """The bytes of a snapshot's tables, or of the same tables of a run."""
     paths = [path for table in tables or SNAPSHOT for path in (folder / table.name).iterdir()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(paths)}
 

@@ -36,7 +36,7 @@ def test_a_redacted_copy_finds_no_record(tmp_path):
 
 
 def several(folder, records):
-    """A run in which each of several numbers of two clusters is named by some records."""
+    """A run with four numbers in two clusters, which the `records` name."""
     members = [f"phone:+1888555{n:04d}" for n in range(4)]
     rows = {
         "entities": [entity(entity_id) for entity_id in members],

@@ -1,4 +1,4 @@
-"""No hidden count can be told from what is shown: by one who knows the rule, and by algebra."""
+"""The shown counts reveal no hidden count to a reader who knows the rule, or by algebra."""
 
 from collections import defaultdict
 from itertools import product
@@ -20,9 +20,9 @@ def key(table, k):
 
 @pytest.mark.parametrize("k", [3, 4])
 def test_whoever_knows_the_rule_and_tries_every_table_learns_no_hidden_count(k):
-    """Every table of three countries and the rest of the world, by what is shown of it.
+    """Groups all tables of three countries and the rest of the world by their shown part.
 
-    The rest of the world is of unknown country here; of 249 countries it is as free to be anything.
+    Victims of an unknown country stand for the rest of the world.
     """
     most, world = 2 * k + 2, 4 * k + 4
     tables = defaultdict(list)

@@ -195,7 +195,7 @@ def test_wrong_usage_is_one_line(words, capsys):
 
 @pytest.fixture
 def parties(tmp_path, monkeypatch):
-    """Two organisations, of which the second trusts the first; and a way to act as either."""
+    """Two organisations, the second trusting the first, and a way to act as either."""
 
     def act_as(org):
         monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / org))

@@ -192,7 +192,7 @@ def leaks(client, server, user):
     names = (f"{kind}-{day}-{number}" for kind in ("confirm", "dispute", "review")
              for day in days(server) for number in (1, 2))  # fmt: skip
     probes = [post(client, server, "undo", {"decision_id": name}, **of(user)) for name in names]
-    assert len({probe.text for probe in probes}) == 1  # the same for what is there and what is not
+    assert len({probe.text for probe in probes}) == 1  # the same for known and unknown ids
     return [secret for secret in SECRETS for text in texts if secret in text]
 
 

@@ -154,7 +154,7 @@ def test_members_who_claimed_in_different_epochs_add_up_where_they_name_the_same
     log.claim("google", ((A, B), 10), day=91)
     log.claim("microsoft", ((A, B), 10), day=182)
     assert bearing(log.feed()) == {(A, B): 24}
-    # Who names other epochs of it alone can be one of these, but for two of one epoch of the hub.
+    # Contributors of different epochs can be one member, but not two of the same epoch of the hub.
     log = Log()
     log.claim("contoso", ((A, B), 10))
     log.claim("google", ((f"{A}#2", f"{B}#2"), 10), ((f"{A}#2", C), 10), day=91)
@@ -192,7 +192,7 @@ def test_a_member_with_an_offer_of_its_own_counts_once():
     log.claim("google", ((A, B), 3))
     feed = log.feed()
     assert bearing(feed) == {(A, B): 11}
-    # Whose the tokens are nobody knows: contoso can be the one of more people.
+    # The tokens are anonymous: contoso can be the contributor with more people.
     assert bearing(feed, offer_of("contoso", (A, B), 100)) == {(A, B): 8 + 3}
     assert bearing(feed, offer_of("contoso", (A, C), 100)) == {(A, B): 11, (A, C): 8}
     # A member who says little beside its feed takes as little from another.
@@ -201,9 +201,9 @@ def test_a_member_with_an_offer_of_its_own_counts_once():
     assert bearing(feed, offer_of("fabrikam", (A, B), 2), offer_of("contoso", (A, B), 5)) == {
         (A, B): 8 + 3
     }
-    # Who is no member is nobody of them.
+    # An organisation that is no member is none of the contributors.
     assert bearing(feed, offer_of("ftc", (A, B), 100)) == {(A, B): 8 + 11}
-    # Nor does one count twice whose records are in the run, or of two hubs.
+    # A member with records in the run, or in two hubs, is not counted twice.
     assert bearing(feed, own=["google"]) == {(A, B): 3}
     assert bearing(feed, own=["ftc"]) == {(A, B): 11}
     renamed = replace(feed, sender="ecx")

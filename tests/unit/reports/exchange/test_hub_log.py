@@ -115,7 +115,7 @@ def letter(org, rng, actors):
 
 @pytest.mark.slow
 def test_a_sealed_letter_says_nothing_of_its_sender_by_bytes_or_size():
-    """Learns from the letters of two senders, one of whom has fifty times as much to say."""
+    """A classifier learns from letters of two senders, one with fifty times as many entries."""
     opens = X25519PrivateKey.generate()
     public, key = opens.public_key().public_bytes_raw(), make_signing_key()
     rng = random.Random(1)

@@ -170,7 +170,7 @@ def test_a_person_of_two_clusters_counts_in_each_but_never_ties_them_twice():
 
 
 def test_the_reports_of_one_person_do_not_add_up_to_a_list():
-    """Of a list nobody could say what belongs together: past its length the fullest counts."""
+    """Long lists do not show what belongs together: past the limit the fullest report counts."""
     many = {f"phone:+1888555{n:04d}": "c-1" for n in range(200, 230)}
     ids = list(many)
     made, _ = offer(evidence((1, "v1", 2, ids[:12]), (2, "v1", 4, ids[12:20])), many)

@@ -330,7 +330,7 @@ def test_entries_of_a_hub_are_valid_and_withdrawn_ones_say_nothing_of_it(entity_
         stix2.parse(text, allow_custom=True)
         result = validate_string(text, ValidationOptions(version="2.1"))
         assert result.is_valid, [str(error) for error in result.errors]
-    # Of ids that stay nobody guesses the value: those of another identifier are the same.
+    # Ids that stay do not give the value away: another identifier would have the same ids.
     other_objects = stix.entry_stix(
         hub, entry_of("domain:other.example"), day, "TLP:AMBER", disputed=False
     )

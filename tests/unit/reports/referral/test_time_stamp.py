@@ -128,7 +128,7 @@ def test_an_altered_one_and_one_of_another_seal(authority, package, token):
             result, findings = checked(package, bytes(broken), roots(authority))
         except Exception as error:
             pytest.fail(f"byte {position}: {error!r}")
-        # What nobody signed and nobody reads may differ: the text of a status, a spare certificate.
+        # Unsigned and unread bytes may differ: the text of a status, a spare certificate.
         assert findings or result.time_stamp.by == "CN=Stamps"
 
 

@@ -1,4 +1,4 @@
-"""Rules of alerts: each raised by what it names, and by nothing less."""
+"""Rules of alerts: each is raised by its own cause, and by no weaker cause."""
 
 from dataclasses import replace
 from datetime import timedelta

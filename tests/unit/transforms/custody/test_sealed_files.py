@@ -1,4 +1,4 @@
-"""A sealed file opens to what was sealed, under its own key and as its own table alone."""
+"""A sealed file opens to the sealed content, only with its own key and as its own table."""
 
 import io
 import json

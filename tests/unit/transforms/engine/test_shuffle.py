@@ -1,4 +1,4 @@
-"""Batches cut by key: nothing lost, nothing doubled, equal keys together."""
+"""Batches cut by key: every row once, equal keys together."""
 
 import apache_beam as beam
 import pyarrow as pa

@@ -20,7 +20,7 @@ def tokenize(texts):
 
 
 def by_definition(values):
-    """Of every window the smallest, the last of equals; of a short text the one of its all."""
+    """The smallest value of every window, the last if equal; a short text is a single window."""
     if not values:
         return []
     kept = set()

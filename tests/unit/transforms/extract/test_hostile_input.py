@@ -1,8 +1,8 @@
-"""Any input, up to a megabyte: nothing raises, and nothing takes over 50 ms.
+"""Any input up to a megabyte: no reader raises or takes over 50 ms.
 
-What is bounded: a number field is read up to 250 code points, a web address up to 2,048, a payee
-or a session up to 500, a text up to `text_util.SEARCH_LIMIT` (12,000) and 500 candidates; what
-is behind that is not kept, and the text says so.
+Readers stop after 250 code points of a number field, 2,048 of a web address, 500 of a payee or a
+session, `text_util.SEARCH_LIMIT` (12,000) of a text, and 500 candidates. The rest is not kept, and
+the text says so.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ PIECES = (
 )  # fmt: skip
 
 TAILS = ("a", "1", "a.", "a_", "a1.", "-", " ", "a@", "1 ", "é", "/a", "=a&", "a_b.1 ")
-"""Pieces of long runs behind what a hint matches."""
+"""Pieces of long runs after the text that a hint matches."""
 
 
 @pytest.mark.parametrize("piece", some(PIECES))
@@ -170,7 +170,7 @@ METHODS = ("bank", "upi", "crypto", "solana", "zelle", "paypal", "cashapp", "tel
 @draws(400)
 @given(st.sampled_from(VALUES), st.data())
 def test_no_identifier_with_an_odd_letter_raises(value, data):
-    """Nor one of the lengths at which a kind is decoded."""
+    """Identifiers also have the lengths at which a kind is decoded."""
     for _ in range(data.draw(st.integers(1, 3))):
         position = data.draw(st.integers(0, len(value) - 1))
         odd = data.draw(st.sampled_from(ODD))

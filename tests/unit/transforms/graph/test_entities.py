@@ -252,7 +252,7 @@ def test_no_words_of_many_make_a_suspects_identifier_a_victims(line):
     stated = records_of(PHONES[0], ["c90"], Role.VICTIM, "phone_numbers[0]")
     for rows, status in (
         ([*shown, *pasted], Status.CONTESTED),
-        ([*shown, *pasted, *stated], Status.VICTIM_SIDE),  # three, one of whom says so in a field
+        ([*shown, *pasted, *stated], Status.VICTIM_SIDE),  # three people, one says so in a field
         (pasted, Status.VICTIM_SIDE),
     ):
         of_line = evidence([row | {"line_type": line} for row in rows])

@@ -62,8 +62,8 @@ def who_of(row):
 def parts_of(held, life):
     """Days of hard use in parts: cut where a gap is too long without any one reporter, or with all.
 
-    A cut is put as late as it can be, and one serves every gap that it falls into; then as early as
-    it can be, where only what is behind it has two reporters without the one who bridges the gap.
+    A cut is put as late as possible, and serves every gap that it falls into. It then moves as
+    early as possible if only the part after it has two reporters besides the one across the gap.
     """
     gaps = []
     for left_out in sorted({"", *map(who_of, held)}):

@@ -224,14 +224,14 @@ def test_a_liar_adds_nothing_to_what_may_leave_that_no_analyst_saw(rows, lied):
 def test_a_liar_moves_nothing_that_three_reporters_tie(rows, lied):
     members, lied_members = members_of(rows), members_of(rows + lied)
 
-    # He adds nothing beside it, to the core or to what may leave.
+    # The liar adds no member to the core or to the members that may leave.
     decided = confirmed(members)
     before, after = members_of(rows, decided), members_of(rows + lied, decided)
     freed = near_misses(before)
     assert core(after).keys() - freed <= core(before).keys()
     assert leaving(after) - freed <= leaving(before)
 
-    # He regroups none of it.
+    # The liar regroups no member of it.
     before, after = core(members), core(lied_members)
     for first, second in combinations(sorted(before.keys() & after.keys()), 2):
         assert (before[first] == before[second]) == (after[first] == after[second])

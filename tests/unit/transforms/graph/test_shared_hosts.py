@@ -143,7 +143,7 @@ def owned(who, page=None):
 
 
 def test_a_domain_that_two_people_call_their_own_is_not_parted():
-    """Who claims no more than a page of it claims nothing of the domain."""
+    """A person who claims only a page of it does not claim the domain."""
     others = [owned(f"tenant{n}", f"t{n}.start-here.page") for n in range(3)]
     for owners in range(4):
         claims = [owned(f"owner{n}") for n in range(owners)]

@@ -116,7 +116,7 @@ def test_two_numbers_that_share_their_area_code(text):
     ],
 )
 def test_prices_and_amounts(text, region, expected):
-    """An amount that is read as a number names somebody who has nothing to do with it."""
+    """Amounts are not read as numbers: such a number would name an uninvolved person."""
     assert [number.e164 for _, number in find_numbers_in_text(text, region)] == expected
 
 

@@ -1,4 +1,4 @@
-"""Exports read by a map: every row is a loose row or a reject, and nobody is named by mistake."""
+"""Exports read by a map: every row is a loose row or a reject, and no row names a wrong person."""
 
 import gzip
 import json
@@ -1139,7 +1139,7 @@ def test_a_number_that_is_too_long_is_an_error_of_the_file():
 
 
 def test_the_victims_number_in_mere_digits_is_no_pseudonym(tmp_path):
-    # Ten digits may be seconds since 1970 too; as a victim_id they would be shown in outputs.
+    # Ten digits could also be seconds since 1970; as a victim_id, outputs would show them.
     rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},202555010{n}" for n in range(10)]
     by = guess(tmp_path, "case id,created,description,Customer number\n" + "\n".join(rows)).by
     assert by.columns["Customer number"] == ("phone.victim",)

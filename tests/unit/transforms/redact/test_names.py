@@ -27,7 +27,7 @@ def masked(text):
 
 
 def test_names_and_addresses_go_and_identifiers_stay(monkeypatch):
-    """The model is on this machine: nothing is asked of a network."""
+    """The model is on this machine: masking needs no network."""
     monkeypatch.setattr(socket, "socket", None)
     assert masked(TEXT) == masked(TEXT) == MASKED
 

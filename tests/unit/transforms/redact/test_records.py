@@ -145,7 +145,7 @@ AT_AND_DOT = "at the dot " * 200
 
 
 def shown_narratives(begin, spellings, withheld=(), **options):
-    """Each spelling with what is left of it in a narrative; the texts beside it stay."""
+    """Yields the rest of each spelling in a narrative, and the spelling; text around it stays."""
     end = " you know"
     batch = complaints(*({"narrative": f"{begin}{written}{end}"} for written in spellings))
     kept = withhold_from_complaints(batch, victims([withheld] * len(spellings)), **options)

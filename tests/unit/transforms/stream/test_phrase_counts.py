@@ -1,4 +1,4 @@
-"""Words are kept of what enough people have, whatever came when, and of nothing else."""
+"""Only words that enough people share are kept, in any order of records."""
 
 import random
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The known run is read again when it changes; files of rejects are read by whoever reads."""
+"""The known run is read again when it changes, and files of rejects can be read at any time."""
 
 import errno
 import re

@@ -1,4 +1,4 @@
-"""The values that contain a victim's identifier are those in which it is found alone."""
+"""A value contains a victim's identifier exactly if the search finds the identifier in it."""
 
 from __future__ import annotations
 
