@@ -1,4 +1,4 @@
-/** What else is known of a cluster: priority, lineage, decisions and offers. */
+/** More on a cluster: priority, lineage, decisions and offers. */
 import { decisionTable } from "./decision_list.js";
 import {
   button,

@@ -15,7 +15,7 @@ export const toCluster = (id, state) => address(`c/${encodeURIComponent(id)}`, s
 export function place(hash = location.hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split("?"),
     [view, id = ""] = path.split("/");
-  // A plus is one: numbers begin with it.
+  // A plus stays a plus: numbers begin with it.
   const state = Object.fromEntries(new URLSearchParams(query.replaceAll("+", "%2B")));
   return { view: view || "queue", id: safeDecoded(id), state };
 }

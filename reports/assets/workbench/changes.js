@@ -1,4 +1,4 @@
-/** What changed of a cluster since the run before. */
+/** Changes of a cluster since the run before. */
 import { count, counted, plain } from "./format.js";
 import { sum } from "./rows.js";
 import { say, TOLD, words } from "./words.js";

@@ -59,8 +59,8 @@ import { suppliersTab } from "./suppliers.js";
 import { timelineTab } from "./timeline.js";
 
 /**
- * Into which parts a cluster falls for each organisation, by the links that its own records bear; nothing where
- * one sees it whole.
+ * The parts that a cluster falls into for each organisation, by the links of its own records; nothing if an
+ * organisation sees it whole.
  * @param {Cluster} cluster
  */
 function aloneLine({ alone, orgs, size }) {
@@ -107,7 +107,7 @@ function flagLines(cluster) {
 }
 
 /**
- * Of a cluster: name, text, what draws it, and what the tab counts.
+ * Tabs of a cluster: name, text, the function that draws it, and the function that counts for the tab.
  * @type {[string, string, (cluster: Cluster, open: (member: Member) => void) => any,
  *   ((cluster: Cluster) => number)?][]}
  */

@@ -44,7 +44,7 @@ export function clusterName(row, state = {}) {
 }
 /** The name of a cluster as text. @param {Pick<Row, "name" | "brand">} row @returns {string} */
 export const titleOf = (row) => named(row).filter(Boolean).join(" ");
-/** The same by its id. @param {string} id @param {string} [absent] what stands for one that is not listed */
+/** The same by its id. @param {string} id @param {string} [absent] text for a cluster that is not listed */
 export function titleOfId(id, absent = id) {
   const row = clusterOf.get(id);
   return row ? titleOf(row) : absent;
@@ -129,7 +129,7 @@ export function toNamed(id, text = TOLD.single_identifier, state = {}) {
   const row = clusterOf.get(id);
   return row ? clusterName(row, state) : anchor(toCluster(id, state), text);
 }
-/** A column of the cluster of a row. @param {(row: any) => any} absent what stands for one that is not listed */
+/** A column of the cluster of a row. @param {(row: any) => any} absent text for a cluster that is not listed */
 export const ownCluster = (absent) =>
   unsorted(
     "cluster",

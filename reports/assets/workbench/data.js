@@ -118,7 +118,7 @@ function opened(part, place, row) {
 }
 
 /**
- * @param {Member} member @returns {any[]} what would have to be wrong for it to be none (reports/link_evidence.py)
+ * @param {Member} member @returns {any[]} what would have to be wrong for it to be no member (reports/link_evidence.py)
  */
 function doubts({ id, kind, roles, complaints, calls, accepted, bridge }) {
   /** @param {string} name */ const isRead = (name) => roles.some(({ role }) => role === name);

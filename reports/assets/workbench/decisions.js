@@ -1,4 +1,4 @@
-/** Decisions: what one would change, asking for its reason, and recording it. */
+/** Decisions: the sentences on their effects, the dialog for the reason, and recording. */
 import {
   button,
   compare,

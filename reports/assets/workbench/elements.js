@@ -66,7 +66,7 @@ export const form = (tag, submit, ...children) =>
     },
     ...children
   );
-/** What stands for no value. @param {string} [text] */
+/** The text for a missing value. @param {string} [text] */
 export const none = (text = "–") => h("span.none", text);
 export const zero = (/** @type {number} */ number) => (number ? count(number) : none("0"));
 /** @param {any} title @param {...any} more */

@@ -361,7 +361,7 @@ export function graphTab(cluster, open) {
     if (supplier) supplied(supplier);
     else between(nodes.map((node) => node.data("member")).filter(Boolean));
   }
-  /** Selects nodes alone, and says nothing of it. @param {any[]} nodes */
+  /** Selects only these nodes, without a message. @param {any[]} nodes */
   function selectOnly(nodes) {
     quietly = true;
     cy?.batch(() => {

@@ -8,7 +8,7 @@ export const isFree = (box, taken) =>
   !taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]);
 
 /**
- * Circles of regions, area by complaints; all whose count is hidden are of one size.
+ * Circles of regions, area by complaints; regions with a hidden count have one size.
  * @param {any[]} regionsKnown @param {number} largest radius in pixels
  * @param {number} unit of the drawing that is a pixel
  */
