@@ -543,7 +543,7 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
         source = f"{_safe(tally['source_org'])} by {_safe(tally['channel'])}"
         decided = quantity(tally["right"] + tally["wrong"], "reporter")
         yield (
-            f"  of {decided} of {source} on whom decisions bear, "
+            f"  decisions judge {decided} of {source}: "
             f"{tally['right']} were right (precision {tally['low']:.2f} to {tally['high']:.2f}); "
             f"each counts as {tally['weight']:.2f} in ranks"
         )

@@ -497,17 +497,14 @@ def _signed_by(path: str, content: bytes, keys: Keys) -> tuple[str | None, str |
 def _notes(run: Run) -> Iterator[str]:
     custody, private = run.custody or Custody(), run.manifest.get("private")
     if custody.key_id is None:
-        yield (
-            "is unsigned: nobody can tell who wrote its digests; a run made once there is a key is "
-            "signed (ringtrace keys make)"
-        )
+        yield "has no signature: create a key with ringtrace keys make, then run again"
     elif custody.org is None:
         yield f"is signed by the key {custody.key_id}, which is neither yours nor trusted"
     elif custody.org:
         yield f"is signed by {custody.org}, with the key {custody.key_id}"
     if private and read_private_manifest(private_root(run.folder, run.manifest)) is not None:
         if custody.key_id is not None and custody.private_key_id is None:
-            yield f"has an unsigned {PRIVATE_MANIFEST}: who wrote its private files is not known"
+            yield f"has an unsigned {PRIVATE_MANIFEST}: nobody can tell who wrote its private files"
     elif private and any(has_private(run, table) for table in PRIVATE_TABLES):
         yield "has no digests of its private files: it was made before there were any"
     if not _has_tiers(run):

@@ -93,12 +93,12 @@ CLUSTER = contract(
     optional(_PARTS, priority_parts="What the priority is made of; the points add up to it."),
     optional(
         TEXTS,
-        flags="What to know before it is used, sorted. thin: few reporters "
-        "bear a join, and nothing leaves until a decision vouches for it; cut_at_least: "
-        "weakest_cut is a lower bound; burst: most reporters are of one organisation within "
-        "hours, each with one record, or came within a day, with a pseudonym each, and are "
-        "one until reviewed; same_text: some of these tell the same, and count as "
-        "one; one_source: one organisation; one_reporter: one reporter.",
+        flags="Cautions, sorted. thin: few reporters tie two sides, and nothing leaves until a "
+        "decision confirms the join. cut_at_least: weakest_cut is a lower bound. burst: most "
+        "reporters filed once, with one organisation within hours, or filed within a day, each "
+        "with a pseudonym; they count as one until reviewed. same_text: some records tell the "
+        "same, and count as one. one_source: all records are of one organisation. one_reporter: "
+        "all records are of one reporter.",
     ),
     optional(
         INTEGER,

@@ -58,7 +58,7 @@ DECISION = contract(
     required(DecisionKind, kind="What is decided."),
     required(entity_a="Entity id, E.164 number, domain or e-mail."),
     optional(entity_b="The other one, for must_link and cannot_link alone."),
-    required(author="Who decided.", reason="Why; it is shown beside what it changed."),
+    required(author="Who decided.", reason="The reason, which is shown beside each change."),
     required(TIMESTAMP, decided_at="When; not in force before."),
     optional(TIMESTAMP, expires_at="From when it is no longer in force."),
 )

@@ -472,8 +472,8 @@ def _record_text(record: Mapping[str, int]) -> str:
     low, high = precision_interval(right, record["wrong"])
     known = f"of {quantity(decided, 'decided identifier')} {right} are a suspect's"
     return (
-        f"counts {quantity(record['people'], 'person', 'people')}, of whom {record['most_people']} "
-        f"at most bear a tie; {known if decided else 'none of its identifiers is decided'} "
+        f"counts {quantity(record['people'], 'person', 'people')}, at most {record['most_people']} "
+        f"of them for one link; {known if decided else 'none of its identifiers is decided'} "
         f"(precision {low:.2f} to {high:.2f})"
     )
 
@@ -505,7 +505,7 @@ def _summary(
     left_out = (
         (victims, "of your own victims: left out; tell them"),
         (contested, "contested in your run: left out; decide who holds them"),
-        (misread, "as no record of yours would be read, by which no list knows them: left out"),
+        (misread, "in a form that your own records would not have: left out"),
     )
     for offer in offers:
         sender = offer.org

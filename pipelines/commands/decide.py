@@ -121,7 +121,7 @@ add_arguments = all_of(
     ),
     flag("--author", "NAME", "who decides", required=True),
     PEOPLE_FLAG,
-    flag("--reason", "TEXT", "why; it is shown beside what it changed"),
+    flag("--reason", "TEXT", "the reason, which is shown beside each change"),
     flag(
         "--from",
         "FILE",
@@ -308,9 +308,7 @@ def _record(
 def _check_askable(finished: Run, asked: Decision) -> None:
     """Raises UsageError for no reason, a wrong number of entities, or a run that accuses nobody."""
     if not any(map(str.isalnum, asked.reason)):
-        raise UsageError(
-            f"{asked.kind}: give a reason in words; it is shown beside what it changes"
-        )
+        raise UsageError(f"{asked.kind}: give a reason in words; it is shown beside each change")
     if asked.kind in PAIR_DECISIONS and asked.entity_b is None:
         raise UsageError(f"{asked.kind} is about two entities; name the other one")
     if asked.kind not in PAIR_DECISIONS and asked.entity_b is not None:

@@ -460,7 +460,7 @@ def _replace_private(root: Path, run: Run, anew: dict[str, tuple[bytes, int]]) -
             pass
     except OSError as error:
         raise FailedError(
-            f"{root / PRIVATE_FOLDER}: {error.strerror}; it is as it was: erase again"
+            f"{root / PRIVATE_FOLDER}: {error.strerror}; nothing was changed: erase again"
         ) from None
     finally:
         _recover_private(root)

@@ -550,7 +550,7 @@ def _rows(path: Path, *columns: str) -> Iterator[dict[str, str]]:
                 raise UsageError(f"{path}, line {number}: has too few columns; add what is missing")
             yield row
     except csv.Error as error:
-        raise UsageError(f"{path}, line {reader.line_num}: {error}; mend the line") from None
+        raise UsageError(f"{path}, line {reader.line_num}: {error}; correct the line") from None
 
 
 def _count(mask: pa.Array) -> int:

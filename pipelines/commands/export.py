@@ -70,7 +70,7 @@ def run(arguments: Namespace) -> int:
         raise UsageError(f"{finished.folder}: only a local run can be exported; copy it here first")
     if arguments.include_verify and form.reviewed:
         raise UsageError(
-            f"--include-verify: {form.name} holds reviewed members alone; leave it out, or choose "
+            f"--include-verify: {form.name} holds only reviewed members; leave it out, or choose "
             "another format"
         )
     out = Path(arguments.output)

@@ -252,7 +252,7 @@ def _corrections_due(finished: Run, arguments: Namespace) -> Iterator[str]:
     from pipelines.commands import correct  # with Arrow
 
     if finished.manifest["options"].get("trial"):
-        add_notice(f"{finished.folder}: is a trial, and says nothing of what was issued")
+        add_notice(f"{finished.folder}: is a trial: it does not check what was issued")
         return
     try:
         now = arguments.now or datetime.now(UTC)

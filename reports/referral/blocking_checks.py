@@ -158,10 +158,10 @@ def _unanswerable(
     if is_thin(facts.row):
         yield (
             "thin_join",
-            f"so few reporters bear the join between {len(facts.row['thin_side'])} of its members "
-            "and the others that they could have made it up, and no analyst vouches for it: "
-            "ringtrace decide shows it; record a confirm there, or a must_link of two members on "
-            "both sides, or part them with a cannot_link, and run again",
+            f"few reporters tie {len(facts.row['thin_side'])} of its members to the others, and "
+            "could have made that up; no analyst has confirmed it: ringtrace decide shows the "
+            "join; confirm it, must_link a member of each side, or part them with a cannot_link, "
+            "and run again",
         )
     if not named.members:
         yield (

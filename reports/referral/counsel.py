@@ -107,7 +107,7 @@ def _cover(case: Case, seal_sha256: str) -> Blocks:
         Notice(
             "Not to be sent.",
             "This memo names identifiers that fewer than two people reported, or that no analyst "
-            "reviewed. They may be strangers'. It is advice of nobody: it lists what is open.",
+            "reviewed. They may be strangers'. It lists what is open, and is no legal advice.",
         ),
     ]
 

@@ -81,7 +81,7 @@ def test_what_a_source_that_was_wrong_sends_ranks_lower(before, wrong):
     after = ranks(made)
     assert after[WEB] < after[EMAIL] == before[EMAIL]
     said = execute("explain", made, numbers(0)[0]).out
-    line = "of 9 reporters of amazon by web on whom decisions bear, 0 were right (precision"
+    line = "decisions judge 9 reporters of amazon by web: 0 were right (precision"
     assert line in said and "each counts as 0.50 in ranks" in said
 
 

@@ -118,7 +118,9 @@ def hold_back_alerts(
     counts = count_withheld(lines.items(), values)
     for alert_id in counts:
         place = set_aside(output, f"{ALERTS_FOLDER}/{alert_id}.jsonl", lines[alert_id])
-        _log.warning("an alert names what must not leave; it is held back in %s", place)
+        _log.warning(
+            "an alert names a withheld identifier; it was not sent, and waits in %s", place
+        )
     yield alerts.filter(pc.invert(is_among(alerts["alert_id"], counts)))
 
 

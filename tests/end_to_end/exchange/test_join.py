@@ -436,7 +436,7 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
     joint = cluster_by_entity(tmp_path / "joint")
     assert BRAND_LINE not in joint
     assert not joint.keys() & set(PAGES)
-    assert "names 4 identifiers as no record of yours would be read" in said
+    assert "names 4 identifiers in a form that your own records would not have" in said
     assert victim not in joint
     assert f"email:{VICTIM_IN_ADDRESS}" not in joint
     assert "phone:+18775550199" in joint
