@@ -342,9 +342,8 @@ def waiting_decisions(decisions: str) -> tuple[list[Decision], set[str]]:
 
 def unrecorded(decisions: str) -> str | None:
     """Returns a line if decisions wait in this user's journal, else None."""
-    path = _path(decisions)
     try:
-        number = len(waiting_decisions(decisions)[0])
+        path, number = _path(decisions), len(waiting_decisions(decisions)[0])
     except (UsageError, ValueError) as error:
         return str(error)
     if not number:
@@ -369,7 +368,10 @@ def _parsed(row: str) -> Decision:
 
 
 def _path(decisions: str) -> Path:
-    return Path(f"{os.path.realpath(decisions)}.{os.geteuid()}.journal", "journal.sqlite")
+    try:
+        return Path(f"{os.path.realpath(decisions)}.{os.geteuid()}.journal", "journal.sqlite")
+    except ValueError:  # a NUL in it
+        raise UsageError(f"{decisions!a}: no file can have this name; give another") from None
 
 
 def _now() -> str:

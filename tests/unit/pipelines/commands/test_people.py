@@ -334,7 +334,7 @@ def test_whoever_has_a_key_decides_with_it_alone(client, server, people, tmp_pat
     ("before", "after", "said"),
     [
         ('"Иван"', '"ZOE"', "another person's"),
-        ('["runner"]', '["boss"]', "one of analyst, owner, reader, reviewer, runner;"),
+        ('["runner"]', '["boss"]', "Expected one of analyst, owner, reader, reviewer, runner "),
         ('roles = ["runner"]', 'key = "x"', "key"),
         ('roles = ["runner"]', 'role = ["runner"]', "role"),
         ('id = "li"', 'id = "l\u202ei"', "visible characters"),
