@@ -1169,7 +1169,7 @@ def test_a_thin_cluster_says_what_to_do_and_shows_its_side(browser, page):
     browser.click("tbody a.cluster")
     browser.wait("document.querySelector('.flags')")
     (told, source) = sorted(in_view(browser, ".flags li"), key=lambda flag: "One source" in flag)
-    assert "Nothing of it leaves in a referral" in told and "until you confirm it" in told
+    assert "It leaves in no referral" in told and "until you confirm it" in told
     assert "If 2 reporters are wrong, it falls into 3 and 12 members." in told
     assert "Ask another before you rely on it alone" in source
     assert len(in_view(browser, "tbody tr")) >= 10
