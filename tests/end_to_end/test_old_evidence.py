@@ -19,7 +19,7 @@ from tests.support.run_pipeline import column, error_of, execute, ringtrace, use
 
 CLUSTER, RING = "c-1a6720e6f82fabd8", "phone:+18882223344"
 
-LACKS = ("is unsigned", "has no tiers and no reviews")
+LACKS = ("has no signature", "has no tiers and no reviews")
 
 
 @pytest.fixture

@@ -304,9 +304,9 @@ def test_an_unsigned_run_is_taken_and_every_command_says_it_once(world, run, tmp
     for name, words in (world.builders(run, tmp_path / "out") | readers).items():
         capsys.readouterr()
         assert ringtrace(*words) == 0, name
-        assert capsys.readouterr().err.count(f"{run}: is unsigned") == 1, name
+        assert capsys.readouterr().err.count(f"{run}: has no signature") == 1, name
         clear(tmp_path / "out")
-    assert "is unsigned" in execute("health", run).err
+    assert "has no signature" in execute("health", run).err
     assert "unsigned" in repr(rt.open_run(run))
 
 
