@@ -34,7 +34,7 @@ DRAWN_SUPPLIERS = 6
 """Suppliers of a cluster, those of most records first, whose links are read and drawn."""
 
 OTHERS_LIMIT = 6
-"""How many other clusters of a shared supplier are named; all are counted."""
+"""Largest number of other clusters that a shared supplier names; all are counted."""
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 

@@ -66,7 +66,7 @@ LONGEST_VALID = timedelta(days=366)
 """The longest that any policy lets an offer be valid."""
 
 CLOCK_TOLERANCE = timedelta(days=1)
-"""How far a sender's clock may be ahead of ours."""
+"""Longest time by which a sender's clock may be ahead of ours."""
 
 _PHONE = re.compile(r"phone:\+[1-9]\d{6,14}(#([2-9]|[1-9]\d{1,3}))?", re.ASCII)
 

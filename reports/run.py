@@ -92,7 +92,7 @@ NO_NARRATIVES = (
     "the run keeps no narratives, or this is a copy without its private/, or that is not yours to "
     "read"
 )
-"""Why no narrative can be quoted."""
+"""Reason for which no narrative can be quoted."""
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ class Harm:
 
 @dataclass(frozen=True)
 class AttackerHarm:
-    """How often one kind of attacker reached its aims, out of `tried`.
+    """Counts of the aims that one kind of attacker reached, out of `tried`.
 
     `cluster`: the target is in a cluster of two or more, gone from all clusters, or joined to
     another cluster. `core`: the target is a core member, core no more, or a joined core member.

@@ -84,7 +84,7 @@ NEARLY_EQUAL = 0.5
 copy with every sixth word changed still does."""
 
 ACCOUNTS_OF_ONE = 20
-"""How many accounts of a reporter are compared, the earliest first."""
+"""Largest number of accounts compared of a reporter, the earliest first."""
 
 
 class OfferPolicy(Record):

@@ -10,7 +10,7 @@ from transforms.extract.narrative import REACH, REACH_AFTER, find_in_narratives,
 
 
 def in_narrative(text: str) -> list[PlacedMatch]:
-    """What a victim in the US names in a narrative."""
+    """An identifier that a victim in the US names in a narrative."""
     return find_in_narratives(pa.array([text]), pa.array(["US"]), pa.nulls(1, pa.string()))
 
 

@@ -73,7 +73,7 @@ class PerPartition(beam.PTransform):
     """Groups rows by key and applies `work` to one partition after another.
 
     The input is a dict of PCollections of RecordBatches, described by `inputs`. `work` gets a Table
-    for each of `inputs` in order, then the side inputs, if any: a single one, or a tuple of two.
+    for each of `inputs` in order, then the side inputs, if any: one table, or a tuple of two.
     It returns a Table, which comes out in batches, or yields elements. With `outputs` it yields
     TaggedOutputs for these names; untagged elements come out as `MAIN`. It must not depend on the
     order of rows. Without `partitions` the pipeline's options give their number.

@@ -82,13 +82,13 @@ _SELF = frozenset("i we ich yo je j'ai".split())
 _CLAUSE = re.compile(r"[.!?\n:\"]")
 
 _REACH = 60
-"""How far before a name to search for these words, in characters."""
+"""Distance before a name to search for these words, in characters."""
 
 _CLOSE = 4
-"""How many words before a name to search for `_CLAIMS`."""
+"""Number of words before a name to search for `_CLAIMS`."""
 
 _GOODS_REACH = 24
-"""How far after a name to search for words that make it a product, in characters."""
+"""Distance after a name to search for words that make it a product, in characters."""
 
 _INITIALS = re.compile(r"\b(\w)\.(?=\w\b)")
 """The dots of an abbreviation such as I.R.S."""

@@ -44,13 +44,13 @@ Span = tuple[int, ...]
 """The start and the end of an identifier."""
 
 REACH = 400
-"""How far back, in code points, to search for the speaker of an identifier."""
+"""Distance back, in code points, to search for the speaker of an identifier."""
 
 CUE_REACH = 140
-"""How far back, in code points, to search for cues to its role."""
+"""Distance back, in code points, to search for cues to its role."""
 
 REACH_AFTER = 120
-"""How far ahead, in code points, to search for either."""
+"""Distance ahead, in code points, to search for either."""
 
 _BOUNDARY = re.compile(
     r"\s(?:\s*[\"”»’)]?(?:[!?;]|\.(?!(?:let|on|rn|onft|mlt|hp|bom|txe|rm|srm|sm|rd|lec)\b))"
@@ -69,7 +69,7 @@ _QUOTE_MARKS = '"“”„«»'
 _QUOTE_MARK = re.compile(f"[{_QUOTE_MARKS}]")
 
 _QUOTE_LEAD = 60
-"""How far before a quotation mark, in code points, to search for the quoted person."""
+"""Distance before a quotation mark, in code points, to search for the quoted person."""
 
 _QUOTED_NEXT = re.compile(r"\w?\W{0,3}[\"“”„«»]")
 """The last sign of words that introduce a quotation, and the opening mark of the quotation."""

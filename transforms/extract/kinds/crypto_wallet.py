@@ -84,7 +84,7 @@ _SOLANA = re.compile(r"(?<![A-Za-z0-9])[1-9A-HJ-NP-Za-km-z]{32,44}(?![A-Za-z0-9]
 _SOLANA_NAMED = re.compile(r"\bsol(?:ana)?\b", re.IGNORECASE)
 
 _NEAR = 80
-"""How far before an address to search for the name of its coin, in characters."""
+"""Distance before an address to search for the name of its coin, in characters."""
 
 _ADDRESS = re.compile(
     r"(?<![A-Za-z0-9])(?:0x[0-9A-Fa-f]{40}|(?i:bc1|ltc1|addr1)[02-9A-Za-z]{11,103}"

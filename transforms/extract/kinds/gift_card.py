@@ -30,7 +30,7 @@ _CODE = re.compile(
 """A code in groups of four or five, or in one piece, as on cards; also among other groups."""
 
 _REACH = 120
-"""How far after the name of a card to search for its codes, in characters."""
+"""Distance after the name of a card to search for its codes, in characters."""
 
 
 def find_codes(text: str) -> Iterator[tuple[int, int]]:

@@ -55,7 +55,7 @@ _BEFORE = re.compile(rf"{_SIGNAL}[^\n]{{0,40}}$", re.IGNORECASE)
 _BEHIND = re.compile(rf"[\"')\]]?,? \(?(?:(?:on|via|over|in|at) )?{_SIGNAL}", re.IGNORECASE)
 
 _REACH = 46
-"""How far before a name to search for the word Signal, in characters."""
+"""Distance before a name to search for the word Signal, in characters."""
 
 _SIGNAL_LINK = re.compile(
     r"(?<![\w.-])(?:https?://|sgnl://)?signal\.me/#(?:eu/(?P<code>[A-Za-z0-9_-]{32,128})"

@@ -52,7 +52,7 @@ _SITE_WORDS = re.compile(
 )
 
 _BEFORE = 40
-"""How far before an address to search for a word such as 'site', in characters."""
+"""Distance before an address to search for a word such as 'site', in characters."""
 
 _WORD_SIGN = re.compile(_WORD_AT, re.IGNORECASE)
 

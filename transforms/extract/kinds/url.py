@@ -142,7 +142,7 @@ _KEY = re.compile(r"(?<![^\W_])([^\W_][\w.-]{0,40})(?:\[\])?[=:]\W{0,3}$")
 """The key before a number that is its value."""
 
 _KEY_REACH = 80
-"""How far before a part of a link to search for its key, in characters."""
+"""Distance before a part of a link to search for its key, in characters."""
 
 _TOLL_FREE_NANP = re.compile(r"\D{0,2}1\D{0,2}8(?:00|33|44|55|66|77|88)")
 
