@@ -1,4 +1,4 @@
-"""What every release wrote is read, followed, verified and gone on from.
+"""Every release's files are read, followed, verified and continued.
 
 `tests/support/releases` has an archive a release, which make_release_fixture.py made and describes;
 `stream_state_8.tar.xz` the stream alone, made by commit 234358a0 before the first release.

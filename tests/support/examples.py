@@ -1,4 +1,4 @@
-"""How much a test tries: all of it in `make test-long`, else a part."""
+"""Amount that a test tries: all of it in `make test-long`, else a part."""
 
 import os
 from collections.abc import Sequence

@@ -333,7 +333,7 @@ def test_what_was_accepted_is_recorded_once_whatever_is_killed(tmp_path):
 
 @pytest.mark.parametrize("made", ["file", "garbage", "link", "open to others", "another user's"])
 def test_a_journal_that_somebody_else_made_is_refused(client, server, tmp_path, monkeypatch, made):
-    """What stands in it is signed by the server's key."""
+    """The server's key signs the rows of the journal."""
     path = tmp_path / JOURNAL
     if made == "link":
         (tmp_path / "elsewhere").mkdir(mode=0o700)

@@ -27,7 +27,7 @@ ROWS = list(csv.DictReader(TEXT.splitlines()))
 KNOWN = allowlist.shipped_allowlist()
 
 FETCHED = Path(ROOT, "build", "known-sites")
-"""Where the command leaves the packages that it compiled."""
+"""Folder in which the command leaves the packages that it compiled."""
 
 TEXTS = load_labels()
 

@@ -1,4 +1,4 @@
-"""What one sender's offer adds to a join: no more people than policy and its record let count."""
+"""A sender's offer adds no more people to a join than policy and its record let count."""
 
 from datetime import UTC, datetime
 from time import process_time

@@ -86,7 +86,7 @@ def test_aliases_are_read_where_the_service_pays(method, payee, expected):
     ],
 )
 def test_a_text_names_no_payee_by_a_service(text):
-    """Who pays whom is not told by the service: the number may be the writer's own."""
+    """The service does not tell who pays: the number may be the writer's own."""
     assert "payee" not in {role for _, role in seen(narrative=text.format(HIS))}
 
 
