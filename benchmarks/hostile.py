@@ -4,8 +4,6 @@
 
 The floor is the same command on a tiny input. A case over 20 seconds of CPU a megabyte (a smaller
 file counts as one), or over 1 GiB above the floor, is marked.
-
-Long, since it is a table of cases.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Everything that the pages and files of some clusters show, read from a run in one pass.
 
 In: a run and cluster ids. Out: `ClusterFacts`, one a cluster: its members, its links, its suppliers
-and the scripts that it reads out. Long, since one pass gathers all of it.
+and the scripts that it reads out.
 """
 
 from __future__ import annotations

@@ -4,8 +4,7 @@ A piece is a script file of two lines of JSON: its texts, and its lists of small
 place. A table in it is a set of columns, cluster after cluster. A column has whole numbers, or its
 distinct texts and the number of each row's text. So no object is made for each row, and the search
 of what leaves reads every text once. Texts are cut, and none is markup. Pieces show the tables of a
-run that all its readers may see, and nothing of private/. Long, since a piece has all that its
-clusters' pages say.
+run that all its readers may see, and nothing of private/.
 
 The search finds identifiers, record ids and reasons, and the clusters that they lead to. It leaves
 out identifiers seen only as a caller id or a mention: a forged number may be an innocent person's.

@@ -14,8 +14,6 @@ Every function of `reports` that reads the tables of a run takes a `Run`, or the
 A table of an opened run is compared with the manifest once, before it is first read.
 Only functions of this module read private files. Static pages, exports and downloads do not: they
 quote complaints/, which has narratives only in a run of --keep-narratives.
-
-Long, since all rules on who may read what of a run stand here.
 """
 
 from __future__ import annotations

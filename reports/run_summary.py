@@ -1,7 +1,6 @@
 """The counts of a whole run: records over time, by origin and place, accounting, shared entities.
 
-It also says what offers brought to a joint run (`gather_joint`). Long, since all of it is counted
-over the tables of the whole run.
+It also says what offers brought to a joint run (`gather_joint`).
 """
 
 from __future__ import annotations

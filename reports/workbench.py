@@ -16,7 +16,7 @@ The pieces are:
 
 A piece is a script file with JSON in it, so that the page works from a disk, without a network.
 The work is cut into independent jobs, which processes share. The report shows the tables of a run
-that all its readers may see, and nothing of private/. Long, since all lists of a run stand here.
+that all its readers may see, and nothing of private/.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ Each list of members follows from the list before. A log has tokens in place of 
 contributors; only the host can compute them (`contributor_token`).
 
 The line of an entry that is out is erased. The digest of its leaf stays, so the tree stays valid.
-
-Long, since a feed needs both the entries in force and the rules on which tokens can be one member.
 """
 
 from __future__ import annotations

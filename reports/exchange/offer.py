@@ -5,8 +5,6 @@ different days in their own words (`three_own_accounts`). Two kinds leave only a
 identifier without links, and a site that imitates nobody and was not young at its first report,
 since it may be an honest organisation's. An identifier that the recipient named also leaves if it
 is core and reviewed in our run joined with its offer.
-
-Long, since all rules on what leaves in an offer stand here.
 """
 
 from __future__ import annotations

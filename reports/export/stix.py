@@ -21,8 +21,6 @@ Objects are plain dicts. The stix2 library, which checks each object as it makes
 tenths of the time. The tests check every kind of object against the library and the validator of
 OASIS, and `check_with_stix2` checks a bundle before it is sealed. Entries of a hub consist of the
 same objects.
-
-Long, since all STIX objects are made here, of the same parts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The case of a referral: the cluster's records, and the figures and words derived from them once.
-
-Long, since all documents are written from one `Case`, so that they agree.
-"""
+"""The case of a referral: the cluster's records, and the figures and words made of them once."""
 
 from __future__ import annotations
 

@@ -2,8 +2,7 @@
 
 Records are the complaints and calls that name a member. Victims' ids and narratives go no further
 than this module, except masked words around a member, by request. Countries leave it only as sums.
-Losses are exact in each currency, and converted only by dated rates with a source. Long, since sums
-and counts of people must come from the same records.
+Losses are exact in each currency, and converted only by dated rates with a source.
 """
 
 from __future__ import annotations

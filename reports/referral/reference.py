@@ -17,7 +17,7 @@ shipped files of the same name.
 
 A case file, `case.toml`, holds facts that no run has: legal names, contacts, custodians,
 signatories, case numbers and counsel's own words. All are optional; a missing one is a blank to
-fill. Long, since the schema of every reference file stands here, beside its checks.
+fill.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The document's sections on identifiers, victims, links, times, and a defence's arguments.
-
-Long, since the sections share their figures.
-"""
+"""The document's sections on identifiers, victims, links, times, and a defence's arguments."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Lines, CSV (RFC 4180), JSON arrays and Parquet are cut in bounded memory, and nothing is lost: a
 record that cannot be a row carries the fault. A JSON value is parsed from hostile bytes, with its
-numbers as exact text where that is needed. Long, since every form keeps the same accounts.
+numbers as exact text where that is needed.
 """
 
 from __future__ import annotations

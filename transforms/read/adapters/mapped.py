@@ -2,7 +2,6 @@
 
 A row is a list of texts for each column, dotted for inner fields of JSON and Parquet; the map says
 what each is. The raw row that a reject shows has only the columns that are read, and no victim's.
-Long, since four forms of file share the reading of each field.
 """
 
 from __future__ import annotations
