@@ -1,6 +1,7 @@
 """Small graphs for the tests of clustering."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -8,15 +9,26 @@ from scipy.sparse import csr_array
 
 from schemas.decision import DecisionKind
 from tests.support.made_up_evidence import DAY
-from transforms.decisions import Decision
-from transforms.extract.allowlist import KnownLegitimate
+from transforms.arrow import one_batch, one_table
+from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
+from transforms.extract.allowlist import KnownLegitimate, parse_allowlist
 from transforms.graph import epochs
 from transforms.graph.activity import settle_carried, sum_activity
+from transforms.graph.assign import assign_clusters, entity_nodes
+from transforms.graph.cluster_facts import cluster_records, sum_cluster_records
+from transforms.graph.cluster_summary import summarize
 from transforms.graph.entities import NO_LIFETIMES, annotate_mentions, determine_status
-from transforms.graph.incidence import Incidence
+from transforms.graph.final_status import finalize_entities, finalize_links
+from transforms.graph.incidence import Incidence, hard_evidence, incidences, victim_reach
+from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs
+from transforms.graph.links import pair_entities
 from transforms.graph.ownership import settle_roles
 from transforms.graph.refinement import EpochPairs, PhoneLines
-from transforms.graph.supplier_likelihood import SupplierCounts
+from transforms.graph.supplier_likelihood import SupplierCounts, supplier_use
+from transforms.values import NO_CROWDS, Crowds
+
+NOBODY = parse_allowlist("entity_id,reason\n", "none.csv")
+"""An allowlist of nobody."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,10 @@ class ClassifiedEvidence:
 
 
 def classify_evidence(
-    evidence: pa.Table, known: KnownLegitimate, lives: epochs.Lifetimes = NO_LIFETIMES, **more
+    evidence: pa.Table,
+    known: KnownLegitimate = NOBODY,
+    lives: epochs.Lifetimes = NO_LIFETIMES,
+    **more,
 ) -> ClassifiedEvidence:
     """Classifies all EVIDENCE_MENTION rows of some entities at once; see `determine_status`.
 
@@ -40,6 +55,51 @@ def classify_evidence(
     result = determine_status(sum_activity(evidence), known, lives, **more)
     mentions, withheld = annotate_mentions(evidence, result.statuses)
     return ClassifiedEvidence(result.entities, mentions, withheld, result.contested)
+
+
+class GraphTables(NamedTuple):
+    """What the steps of the graph make of classified evidence; each table is one batch."""
+
+    entities: pa.RecordBatch
+    links: pa.RecordBatch
+    clusters: pa.Table
+    members: pa.Table
+
+
+def link_entities(
+    seen: ClassifiedEvidence, decided: DecisionsInForce = NO_DECISIONS, crowds: Crowds = NO_CROWDS
+) -> tuple[dict[str, pa.RecordBatch], pa.RecordBatch]:
+    """The inputs of the step Assign, by name, and the assignment that it makes of them."""
+    shown = hard_evidence(seen.mentions)
+    links = build_links(sum_pairs(pair_entities(seen.mentions)[0], crowds), crowds)
+    tables = {
+        "entities": seen.entities,
+        "named": incidences(shown, MAX_HARD_ENTITIES),
+        "reached": victim_reach(shown),
+        "links": links,
+    }
+    parts = {name: one_batch(table) for name, table in tables.items()}
+    assignment = assign_clusters(
+        one_table(entity_nodes(parts["entities"])),
+        tables["named"],
+        one_table(supplier_use(parts["links"])),
+        tables["reached"],
+        decided,
+        crowds=crowds,
+    )
+    return parts, assignment
+
+
+def cluster_entities(
+    seen: ClassifiedEvidence, decided: DecisionsInForce = NO_DECISIONS, crowds: Crowds = NO_CROWDS
+) -> GraphTables:
+    """The tables that a run over this evidence writes of its graph."""
+    parts, assignment = link_entities(seen, decided, crowds)
+    entities, members = finalize_entities(parts["entities"], assignment, decided)
+    links, inside = finalize_links(parts["links"], assignment, decided)
+    totals = sum_cluster_records(cluster_records(seen.mentions, assignment)[0], crowds)
+    summary = summarize(one_table(members), one_table(inside), totals, decided, crowds=crowds)
+    return GraphTables(entities, links, *summary)
 
 
 def decision(kind: DecisionKind, entity_id: str) -> Decision:

@@ -3,23 +3,13 @@
 import re
 from importlib import import_module
 
-import pyarrow as pa
 import pytest
 
 from schemas.enums import HARD_ROLES, Role
-from tests.support.graphs import classify_evidence
+from tests.support.graphs import classify_evidence, cluster_entities
 from tests.support.made_up_evidence import evidence, piece
 from tests.support.real_data import ROOT
-from transforms.extract.allowlist import parse_allowlist
-from transforms.graph.assign import NODE, assign_clusters, entity_nodes
-from transforms.graph.cluster_facts import cluster_records, sum_cluster_records
-from transforms.graph.cluster_summary import summarize
 from transforms.graph.epochs import shipped_lifetimes
-from transforms.graph.final_status import finalize_entities, finalize_links
-from transforms.graph.incidence import hard_evidence, incidences, victim_reach
-from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs as add_up_pairs
-from transforms.graph.links import pair_entities
-from transforms.graph.supplier_likelihood import SUPPLIER_USE
 
 PACKAGES = {
     "link_weights": "graph",
@@ -155,25 +145,10 @@ def example():
     ]
     for mention in pieces:
         mention.pop("status")
-    seen = classify_evidence(evidence(pieces), parse_allowlist("entity_id,reason\n", "none.csv"))
-    links = (
-        build_links(add_up_pairs(pair_entities(seen.mentions)[0])).combine_chunks().to_batches()[0]
-    )
-    entities = seen.entities.combine_chunks().to_batches()[0]
-    nodes = pa.Table.from_batches([entity_nodes(entities)], NODE)
-    shown = hard_evidence(seen.mentions)
-    named = incidences(shown, MAX_HARD_ENTITIES)
-    return (
-        seen,
-        entities,
-        links,
-        assign_clusters(nodes, named, SUPPLIER_USE.empty_table(), victim_reach(shown)),
-    )
+    return cluster_entities(classify_evidence(evidence(pieces)))
 
 
 def test_the_links_of_the_example(example):
-    _, _, links, assignment = example
-    decided, _ = finalize_links(links, assignment)
     told = [
         {
             "entity_a": row["entity_a"],
@@ -184,7 +159,7 @@ def test_the_links_of_the_example(example):
             "strength": row["strength"],
             "accepted": "yes" if row["accepted"] else "no",
         }
-        for row in decided.to_pylist()
+        for row in example.links.to_pylist()
     ]
     expected = rows("entity_a", "entity_b")
 
@@ -195,19 +170,10 @@ def test_the_links_of_the_example(example):
 
 
 def test_the_members_of_the_example(example):
-    seen, entities, links, assignment = example
-    _, members = finalize_entities(entities, assignment)
-    _, inside = finalize_links(links, assignment)
-    records, _ = cluster_records(seen.mentions, assignment)
-    clusters, placed = summarize(
-        pa.Table.from_batches([members]),
-        pa.Table.from_batches([inside]),
-        sum_cluster_records(records),
-    )
-    assert clusters["size"].to_pylist() == [3]
+    assert example.clusters["size"].to_pylist() == [3]
     expected = {row["member"]: row for row in rows("member", "tie")}
-    assert set(placed["entity_id"].to_pylist()) == set(expected)
-    for row in placed.to_pylist():
+    assert set(example.members["entity_id"].to_pylist()) == set(expected)
+    for row in example.members.to_pylist():
         told = expected[row["entity_id"]]
         assert row["confidence"] == pytest.approx(1 - 2 ** -float(told["tie"]))
         assert f"{row['confidence']:.3f}" == told["confidence"]
