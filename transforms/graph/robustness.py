@@ -146,6 +146,16 @@ def beside_others(
         The count where it is a fifth of the reporters who tie the site to its cluster, or more,
         else 0.
     """
+    elsewhere = _tied_elsewhere(evidence, label, inside, ringless, site)
+    # Two organisations that one victim names do not tie each other to a cluster.
+    ringless = ringless | (elsewhere > 0)
+    return np.maximum(elsewhere, _tied_elsewhere(evidence, label, inside, ringless, site))
+
+
+def _tied_elsewhere(
+    evidence: Incidence, label: Array, inside: Array, ringless: Array, site: Array
+) -> Array:
+    """Returns what `beside_others` does, where nothing that is `ringless` ties a site."""
     rows = np.flatnonzero(site[evidence.node] != NO_SITE)
     starts = np.searchsorted(evidence.group, evidence.group[rows])
     sizes = np.searchsorted(evidence.group, evidence.group[rows], "right") - starts

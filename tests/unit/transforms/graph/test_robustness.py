@@ -183,6 +183,17 @@ def test_a_site_that_is_named_beside_other_rings_is_nobodys(more, elsewhere):
     assert not beside_others(named, label, inside, site == NO_SITE, site).any()
 
 
+def test_an_organisation_ties_no_other_to_a_cluster():
+    """A victim of the second ring names both sites, which stand in the cluster of the first."""
+    named = evidence([*RINGS, {0, 1}, {0, 3}, {3, 4}, {1, 3, 4}], NODES)
+    label = np.array([0, 0, 0, 0, 4, 4, 6])
+    site = np.where(np.isin(np.arange(NODES), (1, 3)), np.arange(NODES), NO_SITE)
+    counts = beside_others(
+        named, label, inside_reporters(named, label), np.zeros(NODES, bool), site
+    )
+    assert counts[3] and counts[1]
+
+
 @pytest.mark.parametrize("more", [[], [{0, 6}]])
 def test_an_organisation_joins_no_two_rings_that_buy_from_others(more):
     """Victims of both name it, 3, and one person names both; a ring's own site joins its parts."""
