@@ -15,7 +15,7 @@ from typing import Any
 from schemas.enums import RecordKind
 from schemas.extras import install_command
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
-from transforms.read import dialects, framing
+from transforms.read import dialects, framing, sheets
 from transforms.read.adapters import input_contract, mapped
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY, REJECTED_ROWS
@@ -185,7 +185,7 @@ def read_start(file: InputFile, size: int) -> tuple[InputFile, bytes, bool]:
 
 def _refuse_binary(file: InputFile, data: bytes, misfit: str) -> None:
     """Raises InputError for the first bytes of what is no text; runs of NULs are left out of it."""
-    if framing.is_workbook(data):
+    if sheets.is_workbook(data):
         raise InputError(file.path, f"an Excel file{misfit}", "make a map of it: ringtrace map")
     refuse_foreign(file.path, data, misfit)
     if data.count(b"\0") * 4 > len(data):

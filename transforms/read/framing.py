@@ -9,30 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-import zipfile
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import orjson
 
 from schemas.enums import RecordKind
-from schemas.extras import install_command
 from schemas.reject import RAW_LIMIT, Code
 from transforms.gates import MAX_DEPTH, is_too_deep
-from transforms.read.files import (
-    BLOCK_BYTES,
-    DamagedStreamError,
-    InputError,
-    most_decoded,
-    open_raw,
-)
+from transforms.read.files import BLOCK_BYTES, DamagedStreamError
 from transforms.read.parquet_limits import BATCH_BYTES, BATCH_ROWS
 
 MAX_ROW_BYTES = 8 * 1024 * 1024
@@ -424,157 +411,6 @@ class _ArrayCutter:
         if text := self.data[start:end].strip():
             self.elements += 1
             yield _bounded(Record(self.elements, text, len(text)))
-
-
-ZIP_MAGIC = b"PK\x03\x04"
-
-_OFFICE_PARTS = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"customXml/")
-"""Beginnings of the names of parts of a workbook (ECMA-376), of which any may be the first."""
-
-MOST_WORKBOOK_BYTES = 64 * 1024 * 1024
-"""A larger xlsx is refused: it is read whole."""
-
-WORKBOOK_MEMORY = 512 * 1024 * 1024
-"""Address space of the process that reads an xlsx: a kilobyte of it can claim 17 billion cells."""
-
-WORKBOOK_SECONDS, MOST_WORKBOOK_SECONDS = 5, 120
-"""CPU seconds that it may take for each megabyte of the xlsx, and at most."""
-
-
-_SHEET_PROGRAM = """
-import io, json, resource, sys
-memory, seconds, longest = map(int, sys.argv[1:4])
-wanted, name = sys.argv[4:]
-resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-from python_calamine import CalamineWorkbook
-book = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
-def table(one):
-    sheet = book.get_sheet_by_name(one)
-    return sheet if sheet.height > 1 and sheet.width > 1 else None
-if wanted == "tables":
-    shown = {one.name: str(one.visible).endswith(".Visible") for one in book.sheets_metadata}
-    found = filter(None, map(table, book.sheet_names))
-    print(json.dumps({one.name: [shown[one.name], one.height * one.width] for one in found}))
-    print("end")
-    sys.exit()
-first = book.sheet_names[0]
-sheet = book.get_sheet_by_name(name) if name else next(
-    filter(None, map(table, book.sheet_names)), None) or book.get_sheet_by_name(first)
-def text(cell):
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
-        return str(int(cell))
-    return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
-for row in sheet.iter_rows():
-    cells = [text(one) for one in row]
-    print(json.dumps(cells) if sum(map(len, cells)) <= longest else "null")
-print("end")
-"""
-
-
-def is_workbook(head: bytes) -> bool:
-    """Returns whether the first bytes are those of an Office document, such as xlsx."""
-    named = head[30:].startswith(_OFFICE_PARTS) or b"[Content_Types].xml" in head[:4096]
-    return head.startswith(ZIP_MAGIC) and named
-
-
-def counts_from_1904(path: str) -> bool:
-    """Returns whether the days of a workbook are counted from 1904, as old Macintosh ones are."""
-    try:
-        with open_raw(path) as stream, zipfile.ZipFile(stream) as parts:
-            head = parts.open("xl/workbook.xml").read(BLOCK_BYTES)
-    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, NotImplementedError, RuntimeError):
-        return False
-    return re.search(rb'date1904="(?:1|true)"', head) is not None
-
-
-def sheet_tables(path: str) -> dict[str, list[int]]:
-    """Returns the sheets of an xlsx with two rows and columns, by name: shown or not, and cells.
-
-    Raises:
-        InputError: as `sheet_rows`.
-    """
-    try:
-        return dict(orjson.loads(b"".join(_sheet_lines(path, "tables", ""))))
-    except DamagedStreamError:
-        return {}
-
-
-def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str] | None]]:
-    """Yields the number and cells of each row of an xlsx sheet that is not empty.
-
-    The cells are null for a row of over 8 MiB. Of no name it is the first of `sheet_tables`.
-
-    Raises:
-        InputError: if it cannot be read, or the extra is not installed.
-    """
-    for number, line in enumerate(_sheet_lines(path, "rows", sheet), 1):
-        cells = orjson.loads(line)
-        if cells is None or any(cells):
-            yield number, cells
-
-
-def _sheet_lines(path: str, wanted: str, sheet: str) -> Iterator[bytes]:
-    """Yields as JSON each row of a sheet of an xlsx, or in one line its tables.
-
-    Another process reads it, whose memory and time are bounded.
-
-    Raises:
-        InputError: if it cannot be read, or the extra is not installed.
-    """
-    try:
-        import_module("python_calamine")
-    except ImportError:
-        remedy = f"{install_command('excel')}, or save the sheet as CSV"
-        raise InputError(path, "needs python-calamine to be read", remedy) from None
-    with open_raw(path) as stream:
-        data = stream.read(MOST_WORKBOOK_BYTES + 1)
-    if len(data) > MOST_WORKBOOK_BYTES:
-        raise InputError(path, "an Excel file of over 64 MiB", "save the sheet as CSV")
-    seconds = WORKBOOK_SECONDS * (1 + len(data) // 1_000_000)
-    limits = (WORKBOOK_MEMORY, min(seconds, MOST_WORKBOOK_SECONDS), MAX_ROW_BYTES)
-    program = [sys.executable, "-I", "-c", _SHEET_PROGRAM, *map(str, limits), wanted, sheet]
-    left = most_decoded(len(data))
-    # Through a pipe: a victim's data lies in no temporary file outside the output.
-    with subprocess.Popen(
-        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            if process.stdin is None or process.stdout is None:
-                raise InputError(path, "cannot be read", "save the sheet as CSV")
-            with suppress(BrokenPipeError):
-                process.stdin.write(data)
-                process.stdin.close()
-            for line in process.stdout:
-                if line == b"end\n":
-                    return
-                left -= len(line)
-                if left < 0:
-                    raise DamagedStreamError(Code.OVER_LIMIT)
-                yield line
-        finally:
-            process.kill()
-    remedy = "name a sheet that is there, or save it as CSV"
-    raise InputError(path, "no sheet of an Excel file that can be read", remedy)
-
-
-def sheet_records(path: str, sheet: str) -> Iterator[Record]:
-    """Yields the rows of an xlsx sheet as records of CSV; a sheet that breaks off ends in a fault.
-
-    Of no name it is the first of `sheet_tables`.
-    """
-    number = 0
-    try:
-        for number, cells in sheet_rows(path, sheet):
-            data = join_cells(cells or ()).encode("utf-8", "replace")
-            fault = Code.ROW_TOO_LARGE if cells is None else None
-            yield Record(number, data, len(data), fault)
-    except InputError:
-        yield Record(number + 1, b"", 0, Code.UNREADABLE_FILE)
-    except DamagedStreamError as damage:
-        yield Record(number + 1, b"", 0, damage.code)
 
 
 _SYNTAX = f"not valid JSON, or nested deeper than {MAX_DEPTH} levels"

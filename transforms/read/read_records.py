@@ -18,7 +18,7 @@ from apache_beam.pvalue import PBegin, PCollection, TaggedOutput
 
 from schemas.enums import RecordKind
 from schemas.reject import Code
-from transforms.read import framing
+from transforms.read import framing, sheets
 from transforms.read.adapters import mail
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout, file_origin, group_rows, parse_records
@@ -264,7 +264,7 @@ def _records(shard: Shard, kind: Layout) -> Iterator[Record]:
         yield from (line for line in physical if line.fault or line.data.strip())
         return
     if kind == Layout.SHEET:
-        rows = framing.sheet_records(file.path, file.form.sheet if file.form else "")
+        rows = sheets.sheet_records(file.path, file.form.sheet if file.form else "")
     else:
         rows = framing.delimited_records(stream, file.delimiter, shard.first_line)
     if shard.start == 0 and file.form:

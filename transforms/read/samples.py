@@ -11,7 +11,7 @@ from typing import Any
 
 from schemas.enums import RecordKind
 from schemas.mapping import FileForm, FileFormat, RecordMap
-from transforms.read import dialects, evidence, framing
+from transforms.read import dialects, evidence, framing, sheets
 from transforms.read.adapters import mapped
 from transforms.read.adapters.registry import parse_records
 from transforms.read.detect import NOT_ONE_A_LINE, ONE_A_LINE, read_start, recognize_file
@@ -83,7 +83,7 @@ def _without_rows(path: str) -> InputError:
 
 def _guess_form(path: str, head: bytes) -> tuple[FileForm, tuple[str, ...]]:
     """Returns the form of a file by its first bytes, and what to ask."""
-    if framing.is_workbook(head):
+    if sheets.is_workbook(head):
         return _guess_sheet(path)
     if head.startswith(b"PAR1"):
         mapped.parquet_names(path)
@@ -105,7 +105,7 @@ def _guess_form(path: str, head: bytes) -> tuple[FileForm, tuple[str, ...]]:
 
 def _guess_sheet(path: str) -> tuple[FileForm, tuple[str, ...]]:
     """Returns the form of an xlsx: its largest table that is shown, named if of several."""
-    tables = framing.sheet_tables(path)
+    tables = sheets.sheet_tables(path)
     sheet = max(tables, key=tables.__getitem__) if len(tables) > 1 else ""
     unread = [repr(name[:60]) for name in tables if sheet and name != sheet]
     note = (
@@ -153,7 +153,7 @@ def _sample_cells(path: str, form: FileForm, records: Sequence[Record]) -> Sampl
     whole = [record for record in records if not record.fault]
     if not whole:
         if form.format is FileFormat.XLSX:
-            next(framing.sheet_rows(path, form.sheet), None)  # raises what is wrong
+            next(sheets.sheet_rows(path, form.sheet), None)  # raises what is wrong
         raise _without_rows(path)
     texts = [record.data.decode(form.encoding, "replace") for record in whole]
     split = [framing.split_delimited(text, form.delimiter) for text in texts]

@@ -12,8 +12,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,6 +33,7 @@ from schemas.reject import Code
 from transforms.decode import load_reference_data
 from transforms.read.adapters import base
 from transforms.read.adapters.input_contract import read_records
+from transforms.read.bounded_process import run_bounded
 from transforms.read.files import ReadOptions
 from transforms.read.framing import MAX_ROW_BYTES, Origin, Record, physical_lines
 from transforms.read.rejects import make_reject
@@ -71,12 +70,10 @@ ATTACHMENT_MEMORY, ATTACHMENT_SECONDS = 1 << 30, 20
 """Address space, and seconds, for the attachments of one message."""
 
 _PROGRAM = """
-import io, json, resource, sys
-memory, seconds, pages, chars, pixels = map(int, sys.argv[1:])
-resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+import io, json
 import pypdfium2, zxingcpp
 from PIL import Image
+pages, chars, pixels = map(int, arguments)
 Image.MAX_IMAGE_PIXELS = pixels
 def codes(image):
     found = zxingcpp.read_barcodes(image.convert("L"), formats=zxingcpp.BarcodeFormat.QRCode)
@@ -99,11 +96,11 @@ def image(data):
     if opened.width * opened.height > pixels:
         return "", [], True
     return "", codes(opened), False
-while head := sys.stdin.buffer.readline():
+stream = io.BytesIO(data)
+while head := stream.readline():
     kind, size = head.split()
-    data = sys.stdin.buffer.read(int(size))
     try:
-        made = (pdf if kind == b"pdf" else image)(data)
+        made = (pdf if kind == b"pdf" else image)(stream.read(int(size)))
     except Exception:
         made = "", [], True
     print(json.dumps(made), flush=True)
@@ -506,21 +503,10 @@ def _read_files(
     started = time.monotonic()
     pending = list(files)
     while pending and (left := ATTACHMENT_SECONDS - int(time.monotonic() - started)) > 0:
-        bounds = (ATTACHMENT_MEMORY, left, MAX_PAGES, MAX_PDF_TEXT, MAX_PIXELS)
-        program = [sys.executable, "-I", "-c", _PROGRAM, *map(str, bounds)]
-        stdin = b"".join(b"%s %d\n%s" % (kind.encode(), len(data), data) for kind, data in pending)
-        try:
-            made = subprocess.run(
-                program,
-                input=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=left,
-                check=False,
-            ).stdout
-        except subprocess.TimeoutExpired as late:
-            made = late.output or b""
-        lines = made.splitlines()
+        data = b"".join(b"%s %d\n%s" % (kind.encode(), len(data), data) for kind, data in pending)
+        bounds = map(str, (MAX_PAGES, MAX_PDF_TEXT, MAX_PIXELS))
+        with run_bounded(_PROGRAM, data, ATTACHMENT_MEMORY, left, *bounds) as made:
+            lines = list(made)
         for (kind, _), line in zip(pending, lines, strict=False):
             text, texts_of_codes, cut = orjson.loads(line)
             texts.append(text)

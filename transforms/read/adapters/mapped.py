@@ -23,7 +23,7 @@ import xxhash
 from schemas import mapping
 from schemas.enums import RecordKind
 from schemas.reject import Code
-from transforms.read import framing
+from transforms.read import framing, sheets
 from transforms.read.adapters import base
 from transforms.read.adapters.input_contract import shown_names
 from transforms.read.dialects import array_blocks
@@ -69,7 +69,7 @@ def fit_file(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFile:
         InputError: for xlsx that cannot be read.
     """
     form = by.file
-    if form.format is mapping.FileFormat.XLSX and not head.startswith(framing.ZIP_MAGIC):
+    if form.format is mapping.FileFormat.XLSX and not head.startswith(sheets.ZIP_MAGIC):
         form = _REJECTS_OF_SHEETS
     file = file_of_form(file, form)
     if form.format in (mapping.FileFormat.JSON, mapping.FileFormat.JSONL):
@@ -82,9 +82,9 @@ def fit_file(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFile:
         _check_columns(wanted, parquet_names(file.path), by)
         return file
     if form.format is mapping.FileFormat.XLSX:
-        tables = framing.sheet_tables(file.path)  # which bounds the file, too
+        tables = sheets.sheet_tables(file.path)  # which bounds the file, too
         serial = mapping.TimeForm.EXCEL_SERIAL in by.times.values()
-        if serial and framing.counts_from_1904(file.path):
+        if serial and sheets.counts_from_1904(file.path):
             remedy = "give the cells a format of dates, and save it again"
             raise InputError(file.path, "its numbers of days begin in 1904", remedy)
         form = replace(form, sheet=form.sheet or _fitting_sheet(file, by, tables))
@@ -183,13 +183,13 @@ def _first_rows(file: InputFile, head: bytes, form: mapping.FileForm) -> list[li
     """Returns the cells of the first rows, null for one that is broken."""
     is_sheet = form.format is mapping.FileFormat.XLSX
     records = (
-        framing.sheet_records(file.path, form.sheet)
+        sheets.sheet_records(file.path, form.sheet)
         if is_sheet
         else framing.delimited_records([head], form.delimiter)
     )
     first = list(islice(records, MOST_TITLES + form.skip))
     if is_sheet and all(record.fault for record in first):
-        next(framing.sheet_rows(file.path, form.sheet), None)  # raises what is wrong
+        next(sheets.sheet_rows(file.path, form.sheet), None)  # raises what is wrong
     rows: list[list[str] | None] = []
     for record in first:
         try:
