@@ -5,7 +5,7 @@ import json
 import tempfile
 import zipfile
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +14,6 @@ from hypothesis import given, strategies as st
 
 from schemas.enums import RecordKind
 from schemas.mapping import FileForm, FileFormat, MapError, parse_map, write_map
-from schemas.reject import Code
 from tests.support.examples import draws
 from tests.support.read_files import read_file
 from tests.support.workbook import write_workbook
@@ -158,26 +157,6 @@ def test_parquet(tmp_path):
     check(read_file(path, maps=(a_map('format = "parquet"'),), shard_bytes=1)[0])
 
 
-def test_parquet_of_other_types(tmp_path):
-    columns = {
-        "id": pa.array([7, 8]),
-        "at": pa.array([datetime(2026, 6, 1, 10, tzinfo=UTC)] * 2, pa.timestamp("ns", "UTC")),
-        "loss": pa.array([None, 12.5]),
-        "blob": pa.array([b"\xff", None]),
-        "who": pa.array([{"id": 3, "tags": ["a", "b"]}, None]),
-    }
-    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
-    by = a_map(
-        'format = "parquet"',
-        '[columns]\n"id" = "complaint_id"\n"at" = "received_at"\n"loss" = "loss_amount"\n'
-        '"who.id" = "victim_id"\n',
-    )
-    first, second = read_file(tmp_path / "a.parquet", maps=(by,))[0]["complaints"]
-    assert (first["complaint_id"], first["victim_id"], first["loss_amount"]) == ("7", "3", None)
-    assert (second["loss_amount"], second["received_at"]) == ("12.5", "2026-06-01T10:00:00+00:00")
-    assert first["unknown"] == ["who.tags"]
-
-
 TEXT_COLUMNS = {
     "view": pa.array(["8885550100"] * 2, pa.string_view()),
     "bytes": pa.array([b"8885550100"] * 2),
@@ -220,13 +199,7 @@ def test_parquet_with_a_name_twice_is_refused(tmp_path):
             read()
 
 
-def test_excel(tmp_path):
-    pytest.importorskip("python_calamine")
-    write_workbook(tmp_path / "a.xlsx", {"x": ROWS})
-    check(read_file(tmp_path / "a.xlsx", maps=(a_map('format = "xlsx"'),))[0])
-
-
-def test_no_temporary_file_holds_a_workbook(tmp_path, monkeypatch):
+def test_excel_is_read_without_a_temporary_file(tmp_path, monkeypatch):
     pytest.importorskip("python_calamine")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     write_workbook(tmp_path / "a.xlsx", {"x": ROWS})
@@ -333,15 +306,6 @@ def test_days_since_1904_are_never_read_as_days_since_1900(tmp_path):
         read_file(path, maps=(by,))
 
 
-def test_an_open_document_is_named(tmp_path):
-    path = tmp_path / "a.ods"
-    with zipfile.ZipFile(path, "w") as book:
-        book.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-    for read in (read_file, lambda unread: sample_file(str(unread))):
-        with pytest.raises(InputError, match="OpenDocument is not supported; save it as xlsx"):
-            read(path)
-
-
 def test_a_workbook_that_claims_more_than_there_is_costs_no_memory(tmp_path):
     """calamine makes a cell of every place up to the last: 17 billion in a kilobyte."""
     pytest.importorskip("python_calamine")
@@ -427,13 +391,10 @@ def test_the_zone_of_the_command_outweighs_that_of_the_map(tmp_path):
     [
         (".", "$1,234.50", "1234.50"),
         (",", "1.234,50 €", "1234.50"),
-        (".", "about 12", "12"),
         (".", "12,50", "12,50"),
-        (".", "1.000.000", "1.000.000"),
         (",", "1.5", "1.5"),
         (".", "$1.2k", "$1.2k"),
         (".", "1,23,456.50 INR", "123456.50"),
-        (".", "Rs.5,000/-", "5000"),
     ],
 )
 def test_amounts(tmp_path, decimal, text, amount):
@@ -555,15 +516,6 @@ def test_names_that_are_there_twice_below_merged_cells_are_parted(tmp_path, merg
     assert numbers == {"8885550100": suspects, "2025550101": "victim"}
 
 
-def test_a_name_that_is_there_twice_names_no_suspect(tmp_path):
-    path = tmp_path / "a.csv"
-    rows = [f"A{n},2026-06-1{n},888 555 010{n},202 555 010{n}\n" for n in range(9)]
-    path.write_text("Case,Created,Scammer phone,Scammer phone\n" + "".join(rows))
-    guess = guessed(path)
-    assert guess.by.columns["Scammer phone"] == ("phone.victim",)
-    assert any("'Scammer phone'" in doubt for doubt in guess.unsure)
-
-
 @pytest.mark.parametrize("between", [" / ", "; ", " and ", "", "\n"])
 def test_several_numbers_in_a_cell_are_guessed_and_read(tmp_path, between):
     path = tmp_path / "a.csv"
@@ -573,14 +525,6 @@ def test_several_numbers_in_a_cell_are_guessed_and_read(tmp_path, between):
     tables, _ = read_file(path, maps=(by,))
     numbers = [number["raw"] for number in tables["complaints"][0]["phone_numbers"]]
     assert numbers == ["+18885550100", "+1 877 555 0101"]
-
-
-def test_quotes_that_backslashes_escape_are_named(tmp_path):
-    path = tmp_path / "a.csv"
-    row = 'A1,2026-03-01T09:00Z,"they said \\"call\\" me, now"\n'
-    path.write_text(f"Case,Date filed,Text\n{row * 3}")
-    with pytest.raises(InputError, match="a quote is never closed, or text follows"):
-        sample_file(str(path))
 
 
 EXTENSIONS = [" x123", " ext. 4", "#22", ", extension 7", ";ext=5", " Durchwahl 12"]
@@ -599,36 +543,6 @@ def test_numbers_with_extensions_are_guessed(tmp_path, name):
         complaint["phone_numbers"] for complaint in read_file(path, maps=(by,))[0]["complaints"]
     ]
     assert numbers == [[{"raw": cell, "role": role}] for cell in cells]
-
-
-def test_numbers_among_words_are_a_victims_and_never_unsaid(tmp_path):
-    path = tmp_path / "a.csv"
-    words = ["home 202-555-01{}", "202 555 01{} (after six)", "cell: (202) 555-01{}"] * 3
-    rows = [
-        f"A{n},2026-03-01T09:00Z,{cell.format(10 + n)},call 888-555-01{10 + n},x\n"
-        for n, cell in enumerate(words)
-    ]
-    path.write_text("Case,Date filed,Customer phone,Scammer phone,Text\n" + "".join(rows))
-    draft = guessed(path)
-    assert draft.by.columns["Customer phone"] == ("phone.victim",)
-    assert draft.by.columns["Scammer phone"] == ("ignore",)
-    assert any(doubt.startswith("'Scammer phone': is not read") for doubt in draft.unsure)
-
-
-def test_a_guess_names_a_column_of_losses_that_it_does_not_read(tmp_path):
-    path = tmp_path / "a.csv"
-    rows = [f"A{n},2026-03-01T09:00Z,two hundred or so,x\n" for n in range(3)]
-    path.write_text("Case,Date filed,Loss amount,Text\n" + "".join(rows))
-    draft = guessed(path)
-    assert any(doubt.startswith("'Loss amount': is not read") for doubt in draft.unsure)
-
-
-def test_numbers_that_became_floats_are_of_a_country_too(tmp_path):
-    path = tmp_path / "a.csv"
-    rows = [f"A{n},2026-06-1{n},1888555010{n}.0\n" for n in range(9)]
-    path.write_text("Case,Created,Scammer phone\n" + "".join(rows))
-    by = guessed(path).by
-    assert by.constants == {"victim_country": "US"}
 
 
 ODD_TIMES = [
@@ -688,13 +602,6 @@ def test_losses_that_are_not_known_hide_no_column_of_losses(tmp_path):
         *losses[:4],
         "1500.00",
     ]
-
-
-def test_times_of_no_form_are_named(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("Case,Date filed,Text\nA1,2026-03-01 at nine,x\n")
-    with pytest.raises(InputError, match="what 'Date filed' has is not read as times; write them"):
-        guessed(path)
 
 
 def titled(above, header, *rows):
@@ -760,12 +667,6 @@ def test_a_file_that_the_map_does_not_fit_is_read_as_any_other(tmp_path):
         plan_input_files([str(tmp_path / "b.csv")], [], ReadOptions(maps=(a_map(),)))
 
 
-def test_an_unknown_file_says_that_there_are_maps(tmp_path):
-    (tmp_path / "b.csv").write_text("Colour,Shape\nred,round\n")
-    with pytest.raises(InputError, match="ringtrace map"):
-        plan_input_files([str(tmp_path / "b.csv")], [], ReadOptions())
-
-
 OF_EVERY_TARGET = ReadOptions(
     maps=(
         a_map(
@@ -778,7 +679,7 @@ OF_EVERY_TARGET = ReadOptions(
 
 
 @pytest.mark.slow
-@draws(300)
+@draws(150)
 @given(
     name=st.sampled_from(
         ["map-csv:Case,When,Scammer", "map-csv:Case;When", "map-json", "map-xlsx"]
@@ -800,12 +701,6 @@ def test_any_record_is_one_row_or_one_reject(name, data):
     rows, rejects = mapped.read(origin, [Record(1, data, len(data))], OF_EVERY_TARGET)
     rows.validate(full=True)
     assert rows.num_rows + len(rejects) == 1
-
-
-def test_without_a_map_rows_of_one_are_rejects():
-    origin = Origin("f", "map-csv:a,b", RecordKind.CALL)
-    _, (reject,) = mapped.read(origin, [Record(1, b"1,2", 3)], ReadOptions())
-    assert (reject.code, "--map" in reject.message) == (Code.BAD_VALUE, True)
 
 
 @given(
@@ -847,26 +742,22 @@ def test_a_map_survives_being_written_and_read(names, note, word):
     ("change", "problem"),
     [
         (("version = 1", "version = 2"), "version is not 1"),
+        (("version = 1", f"version = {'9' * 5_000}"), "not TOML: a number that is too long"),
         (('kind = "complaint"', 'kind = "letter"'), "kind is 'letter'; use complaint"),
         (('"narrative"', '"call_id"'), "columns.Text is 'call_id', not anything of a complaint"),
-        (('"iso-local"', '"sometimes"'), "times.When is 'sometimes'; use iso"),
         (('"received_at"', '"ignore"'), "columns give no time"),
         (('"acme"', '"My Company"'), "source_org is 'My Company', not a slug"),
-        (('format = "csv"', 'format = "csv"\ndelimiter = ":"'), "file.delimiter is ':'; use"),
         (
             ('format = "csv"', "format = 'csv'\ndelimiter = '|'\nencoding = 'cp932'"),
             "file.delimiter may be half a character",
         ),
         (('format = "csv"', 'format = "csv"\ncolour = "red"'), "file.colour is no key"),
         (("[file]", 'timezone = ""\n[file]'), "timezone is '', not text"),
-        (("[columns]", "[words.colour]\na = 'b'\n[columns]"), "words.colour is no key"),
         (("[columns]", "[words.direction]\na = 'up'\n[columns]"), "words.direction.a is 'up'; use"),
         (
             ("[columns]", "[constants]\nchannel = 'fax'\n[columns]"),
             "constants.channel is 'fax'; use",
         ),
-        (("[columns]", "[constants]\nvictim_id = 'x'\n[columns]"), "constants.victim_id is no key"),
-        (("[columns]", "[columns"), "not TOML"),
     ],
 )
 def test_a_map_that_cannot_be_used_says_what_to_do(change, problem):
@@ -884,6 +775,180 @@ def guess(tmp_path, text, name="acme_cases.csv", **wanted):
 
 
 TEXT = "I was told to call the number because of a virus on the computer"
+
+CASE, OF_CASE = "case id,created,description", "{n}A,2026-06-02T00:00Z," + TEXT
+
+GUESSES = {
+    "names and addresses are not read": (
+        f"{CASE},Customer name,Street address,City,Account holder name",
+        f"{OF_CASE},Ada Byron,1 Main St,Paris,Ada Byron",
+        dict.fromkeys(("Customer name", "Street address", "City", "Account holder name"), "ignore"),
+        [],
+    ),
+    "addresses of nobody in particular are withheld": (
+        f"{CASE},sender",
+        f"{OF_CASE},a{{n}}@mail.example",
+        {"sender": "email.victim"},
+        ["'sender': whose addresses"],
+    ),
+    "a victim's number in mere digits is no pseudonym": (
+        f"{CASE},Customer number",
+        f"{OF_CASE},20255501{{n}}",
+        {"Customer number": "phone.victim"},
+        [],
+    ),
+    "numbers among words are a victim's, and never unsaid": (
+        f"{CASE},Customer phone,Scammer phone",
+        f"{OF_CASE},home 202-555-01{{n}},call 888-555-01{{n}}",
+        {"Customer phone": "phone.victim", "Scammer phone": "ignore"},
+        ["'Scammer phone': is not read"],
+    ),
+    "a caller id that any other column has is withheld": (
+        f"{CASE},Customer phone,CLI,Alt phone",
+        f"{OF_CASE},+1 305 555 01{{n}},+1 202 555 01{{n}},+1 202 555 01{{n}}",
+        {"CLI": "phone.victim"},
+        [],
+    ),
+    "a suspect's number that is the victim's is withheld": (
+        f"{CASE},Customer phone,Scam phone",
+        f"{OF_CASE},+1 202 555 01{{n}},+1 202 555 01{{n}}",
+        {"Scam phone": "phone.victim"},
+        ["whose 'Scam phone' is cannot be told"],
+    ),
+    "a name that is there twice names no suspect": (
+        f"{CASE},Scammer phone,Scammer phone",
+        f"{OF_CASE},888 555 01{{n}},202 555 01{{n}}",
+        {"Scammer phone": "phone.victim"},
+        ["whose 'Scammer phone' is"],
+    ),
+    "a number with a plus is no time": (
+        f"{CASE},Whatsapp",
+        f"{OF_CASE},+9198765123{{n}}",
+        {"Whatsapp": "phone.victim"},
+        [],
+    ),
+    "addresses of computers are no numbers": (
+        f"{CASE},IP,Q1",
+        f"{OF_CASE},198.51.100.{{n}},(202) 555-01{{n}}",
+        {"IP": "ignore", "Q1": "phone.victim"},
+        [],
+    ),
+    "what may be the victim's own is not read": (
+        f"{CASE},Website,IBAN,AnyDesk ID,Remote ID,Loss amount",
+        f"{OF_CASE},https://shop.example/1,ES9121000418450200051332,123456789,1234567{{n}},a lot",
+        dict.fromkeys(("Website", "IBAN", "AnyDesk ID", "Remote ID", "Loss amount"), "ignore"),
+        [
+            "'Website': links are not read",
+            "'IBAN': is not read, as it may be the victim's own; write payment.payee",
+            "'AnyDesk ID': is not read",
+            "'Remote ID': is not read, as it may be the victim's own; write remote_access.PRODUCT",
+            "'Loss amount': is not read, as few of its amounts",
+        ],
+    ),
+    "what a name calls the suspect's is read": (
+        f"{CASE},Scam website,scammer_site,Fraudster IBAN",
+        f"{OF_CASE},https://shop.example/1,refund{{n}}.example,ES9121000418450200051332",
+        {"Scam website": "url", "scammer_site": "url", "Fraudster IBAN": "payment.payee"},
+        [],
+    ),
+    # As ids, the second report of a customer would be a duplicate of the first.
+    "an id of somebody is no id of the record": (
+        "Customer ID,created,description,Suspect UPI Id",
+        f"{OF_CASE},pay{{n}}@okbank",
+        {"Customer ID": "victim_id", "Suspect UPI Id": "payment.payee"},
+        ["complaint_id: no column"],
+    ),
+    "an id of a scam is that of its record": (
+        "scam_id,created,description",
+        OF_CASE,
+        {"scam_id": "complaint_id"},
+        [],
+    ),
+    "when it happened is not when it was received": (
+        f"{CASE.replace('created', 'incident_timestamp')},complaint_timestamp,Date modified",
+        f"{OF_CASE},2026-06-03 11:00,2026-06-09 09:00",
+        {"incident_timestamp": "occurred_at", "complaint_timestamp": "received_at"},
+        [],
+    ),
+    "an amount may have any sign of a currency": (
+        f"{CASE},amount (x)",
+        f"{OF_CASE},R$ 1250{{n}}",
+        {"amount (x)": "loss_amount"},
+        [],
+    ),
+    "the state of a case is no region": (
+        f"{CASE},State",
+        f"{OF_CASE},Open",
+        {"State": "ignore"},
+        [],
+    ),
+    "a state is a region": (f"{CASE},State", f"{OF_CASE},Texas", {"State": "victim_region"}, []),
+    "words without blanks are prose": (
+        "日時,電話,相手,内容",
+        "2026/06/02 09:{n},+81312345{n},+81801234{n}0,"
+        "画面に表示された番号に電話したところ遠隔操作をされ電子マネーで支払うように言われた",
+        {"内容": "narrative"},
+        [],
+    ),
+    "questions of a form are names of columns": (
+        "Timestamp,Your phone number,What number did the scammer call you from?,"
+        "What number were you told to call back?,What happened?,How much did you lose? (USD),"
+        "Which company did they claim to be from?,What website did they send you to?,"
+        "When did this happen?,What number did they call?",
+        f"6/{{n}}/2026 10:00,(202) 555-01{{n}},(312) 555-01{{n}},1-888-555-0100,{TEXT},$1{{n}},"
+        "Amazon,refund.example,5/{n}/2026,(202) 555-01{n}",
+        {
+            "Timestamp": "received_at",
+            "Your phone number": "phone.victim",
+            "What number did the scammer call you from?": "phone.caller_id",
+            "What number were you told to call back?": "phone.callback",
+            "What happened?": "narrative",
+            "How much did you lose? (USD)": "loss_amount",
+            "Which company did they claim to be from?": "claimed_brand",
+            "What website did they send you to?": "url",
+            "When did this happen?": "occurred_at",
+            "What number did they call?": "phone.victim",
+        },
+        [],
+    ),
+    "sides of a call are known by their words": (
+        "Start time,B Number,A Number,Duration",
+        "2026-06-02T00:00:{n}Z,+12025550{n}0,+18885550{n}0,9",
+        {"A Number": "calling_number", "B Number": "called_number"},
+        [],
+    ),
+    "sides of a call in mere digits are numbers": (
+        "Start time,caller,receiver_number,Duration",
+        "2026-06-02T00:00:{n}Z,20255501{n},31255501{n},9",
+        {"caller": "calling_number", "receiver_number": "called_number"},
+        [],
+    ),
+    "a duration is no time of day": (
+        "Datum,Uhrzeit,Von,An,Dauer",
+        "01.06.2026,09:{n}:05,+493012345{n},+49301234500,00:01:{n}",
+        {"Datum": "started_at", "Uhrzeit": "started_at", "Dauer": "duration_seconds"},
+        [],
+    ),
+    "epochs by an unknown name are times": (
+        "sip_call_id,a_rufnummer,b_rufnummer,anfang_ms,dauer",
+        "x{n},49301234567,4989123456{n},17672256000{n},12",
+        {"anfang_ms": "started_at", "dauer": "duration_seconds"},
+        ["'anfang_ms' has times"],
+    ),
+}
+"""Names of columns, a row, some targets, and what is said, by what they show."""
+
+
+@pytest.mark.parametrize("shown", GUESSES)
+def test_columns_are_guessed_by_their_names_and_contents(tmp_path, shown):
+    head, row, targets, says = GUESSES[shown]
+    rows = [row.format(n=n) for n in range(10, 25)]
+    draft = guess(tmp_path, "\n".join([head, *rows]))
+    assert {name: draft.by.columns[name] for name in targets} == {
+        name: (target,) for name, target in targets.items()
+    }
+    for words in says:
+        assert any(words in doubt for doubt in draft.unsure), words
 
 
 @pytest.mark.parametrize(
@@ -939,24 +1004,6 @@ def test_a_caller_id_beside_the_victims_number_is_the_callers(tmp_path):
     assert draft.by.columns["Caller ID number"] == ("phone.victim",)
 
 
-def test_a_caller_id_that_any_other_column_has_too_is_withheld(tmp_path):
-    own = [f"+1 202 555 01{n:02}" for n in range(20)]
-    rows = [
-        f"{n},2026-06-02T00:00Z,+1 305 555 01{n:02},{own[n]},{own[n]},{TEXT}" for n in range(20)
-    ]
-    head = "id,created,Customer phone,CLI,Alt phone,description\n"
-    draft = guess(tmp_path, head + "\n".join(rows))
-    assert draft.by.columns["CLI"] == ("phone.victim",)
-
-
-def test_a_suspects_number_that_is_the_victims_too_is_withheld(tmp_path):
-    own = [f"+1 202 555 01{n:02}" for n in range(20)]
-    rows = [f"{n},2026-06-02T00:00Z,{own[n]},{own[n]},{TEXT}" for n in range(20)]
-    draft = guess(tmp_path, "id,created,Customer phone,Scam phone,description\n" + "\n".join(rows))
-    assert draft.by.columns["Scam phone"] == ("phone.victim",)
-    assert any("whose 'Scam phone' is cannot be told" in doubt for doubt in draft.unsure)
-
-
 @pytest.mark.parametrize(
     ("numbers", "country", "said"),
     [
@@ -977,22 +1024,6 @@ def test_the_country_of_numbers_is_guessed_only_where_they_fit_one(
     assert any(said in doubt for doubt in draft.unsure)
 
 
-def test_addresses_of_nobody_in_particular_are_withheld_and_said(tmp_path):
-    rows = [f"{n},2026-06-02T00:00Z,a{n}@mail.example,{TEXT}" for n in range(20)]
-    draft = guess(tmp_path, "id,created,sender,description\n" + "\n".join(rows))
-    assert draft.by.columns["sender"] == ("email.victim",)
-    assert any("'sender': whose addresses" in doubt for doubt in draft.unsure)
-
-
-def test_epochs_by_an_unknown_name_are_times_and_said(tmp_path):
-    rows = [f"{n};49301234567;4989123456{n:02};{1767225600000 + n};12" for n in range(20)]
-    head = "sip_call_id;a_rufnummer;b_rufnummer;anfang_ms;dauer\n"
-    draft = guess(tmp_path, head + "\n".join(rows))
-    assert draft.by.kind == "call"
-    assert draft.by.times == {"anfang_ms": "epoch-milliseconds"}
-    assert any("'anfang_ms' has times" in doubt for doubt in draft.unsure)
-
-
 @pytest.mark.parametrize(
     ("values", "form"),
     [
@@ -1011,49 +1042,6 @@ def test_the_form_of_times_is_found(tmp_path, values, form):
     rows = [f'{n},"{values[n % len(values)]}",{TEXT}' for n in range(20)]
     draft = guess(tmp_path, "id,created at,description\n" + "\n".join(rows))
     assert draft.by.times == {"created at": form}
-
-
-def test_names_and_addresses_are_not_read(tmp_path):
-    head = "id,created,Customer name,Street address,City,E-mail,Account holder name,description"
-    row = ",2026-06-01T00:00Z,Ada Byron,1 Main St,Paris,a@b.example,Ada Byron,"
-    draft = guess(tmp_path, head + "\n" + "\n".join(f"{n}{row}{TEXT}" for n in range(9)))
-    for name in ("Customer name", "Street address", "City", "Account holder name"):
-        assert draft.by.columns[name] == ("ignore",)
-    assert draft.by.columns["E-mail"] == ("email.victim",)
-
-
-def test_accounts_and_remote_ids_that_are_not_read_are_named(tmp_path):
-    head = "id,created,phone,Where it went,Paid to,Remote ID,Case size,Ref\n"
-    row = "R{0},2026-06-{1:02d}T10:00:00Z,+1 202 555 01{1:02d},DE89 3704 0044 0532 0130 00,"
-    rows = [row.format(n, n) + f"x{n}@okbank,12345678{n},{n},QX{n}" for n in range(1, 10)]
-    draft = guess(tmp_path, head + "\n".join(rows))
-    unread = {
-        doubt.split("'")[1]: doubt
-        for doubt in draft.unsure
-        if "it may be the victim's own" in doubt
-    }
-    assert (
-        {"Where it went", "Remote ID"} <= unread.keys() <= {"Where it went", "Remote ID", "Paid to"}
-    )
-    assert "write payment.payee" in unread["Where it went"]
-    assert "write remote_access.PRODUCT" in unread["Remote ID"]
-    assert {draft.by.columns[name] for name in unread} == {("ignore",)}
-
-
-def test_what_may_be_the_victims_own_is_not_read(tmp_path):
-    head = "id,created,Website,IBAN,AnyDesk ID,description"
-    row = ",2026-06-01T00:00Z,https://shop.example/1,ES9121000418450200051332,123456789,"
-    draft = guess(tmp_path, head + "\n" + "\n".join(f"{n}{row}{TEXT}" for n in range(9)))
-    assert {draft.by.columns[name] for name in ("Website", "IBAN", "AnyDesk ID")} == {("ignore",)}
-    assert sum(name in " ".join(draft.unsure) for name in ("Website", "IBAN", "AnyDesk ID")) == 3
-    draft = guess(
-        tmp_path,
-        head.replace("Website", "Scam website").replace("IBAN", "Fraudster IBAN")
-        + "\n"
-        + "\n".join(f"{n}{row}{TEXT}" for n in range(9)),
-    )
-    assert draft.by.columns["Scam website"] == ("url",)
-    assert draft.by.columns["Fraudster IBAN"] == ("payment.payee",)
 
 
 def test_calls_name_nobody_until_a_person_says_who(tmp_path):
@@ -1120,6 +1108,8 @@ def test_a_sure_guess_asks_nothing(tmp_path):
         b"a,b\n" + b"," * 99_999,
         ("a" * 70_000 + "," + "b\n1,2\n").encode(),
         b"=cmd|'/C calc'!A0,\x1b[2Jb\n1,2026-06-01T00:00Z\n",
+        b'Case,Date filed,Text\nA1,2026-03-01T09:00Z,"they \\"call\\" me, now"\n',
+        b"Case,Date filed,Text\nA1,2026-03-01 at nine,x\n",
     ],
 )
 def test_a_hostile_file_is_guessed_at_or_one_error(tmp_path, text):
@@ -1133,114 +1123,12 @@ def test_a_hostile_file_is_guessed_at_or_one_error(tmp_path, text):
         parse_map(written, "m")
 
 
-def test_a_number_that_is_too_long_is_an_error_of_the_file():
-    with pytest.raises(MapError, match="not TOML: a number that is too long"):
-        parse_map(f"version = {'9' * 5_000}\n", "m.toml")
-
-
-def test_the_victims_number_in_mere_digits_is_no_pseudonym(tmp_path):
-    # Ten digits could also be seconds since 1970; as a victim_id, outputs would show them.
-    rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},202555010{n}" for n in range(10)]
-    by = guess(tmp_path, "case id,created,description,Customer number\n" + "\n".join(rows)).by
-    assert by.columns["Customer number"] == ("phone.victim",)
-
-
-def test_an_id_of_somebody_is_no_id_of_the_record(tmp_path):
-    rows = [f"C{n},2026-06-02T00:00Z,{TEXT},pay{n}@okbank" for n in range(20)]
-    by = guess(tmp_path, "Customer ID,created,description,Suspect UPI Id\n" + "\n".join(rows)).by
-    # As ids, the second report of one customer would be a duplicate of the first.
-    assert by.columns["Customer ID"] == ("victim_id",)
-    assert by.columns["Suspect UPI Id"] == ("payment.payee",)
-    assert not any("complaint_id" in targets for targets in by.columns.values())
-
-
 @pytest.mark.parametrize(("first", "asks"), [(0, True), (1, True), (7001, False)])
 def test_ids_that_count_the_rows_are_asked_about(tmp_path, first, asks):
     rows = [f"{first + n},2026-06-02T00:00Z,{TEXT}" for n in range(20)]
     draft = guess(tmp_path, "id,created,description\n" + "\n".join(rows))
     assert draft.by.columns["id"] == ("complaint_id",)
     assert any("counts the rows" in doubt for doubt in draft.unsure) is asks
-
-
-@pytest.mark.parametrize(
-    ("happened", "received"),
-    [
-        ("incident_timestamp", "complaint_timestamp"),
-        ("Fecha de la llamada", "Fecha"),
-        ("Incident date", "Date"),
-    ],
-)
-def test_when_it_happened_is_not_when_it_was_received(tmp_path, happened, received):
-    rows = [f"{n}A,2026-06-01 10:00,2026-06-02 11:00,{TEXT},2026-06-09 09:00" for n in range(9)]
-    head = f"case id,{happened},{received},description,Date modified\n"
-    by = guess(tmp_path, head + "\n".join(rows)).by
-    assert by.columns[received] == ("received_at",)
-    assert by.columns[happened] == ("occurred_at",)
-
-
-def test_both_sides_of_a_call_are_taken_by_their_words(tmp_path):
-    sides = [(f"+1202555010{n}", f"+1888555010{n}") for n in range(9)]
-    calls = [
-        {
-            "startTime": f"2026-06-02T00:00:0{n}Z",
-            "duration": 9,
-            "to": {"phoneNumber": to},
-            "from": {"phoneNumber": by},
-        }
-        for n, (to, by) in enumerate(sides)
-    ]
-    draft_map = guess(tmp_path, json.dumps(calls), name="calls.json").by
-    assert draft_map.columns["to.phoneNumber"] == ("called_number",)
-    assert draft_map.columns["from.phoneNumber"] == ("calling_number",)
-    rows = [f"2026-06-02T00:00:0{n}Z,{to},{by},9" for n, (to, by) in enumerate(sides)]
-    draft_map = guess(tmp_path, "Start time,B Number,A Number,Duration\n" + "\n".join(rows)).by
-    assert draft_map.columns["A Number"] == ("calling_number",)
-    assert draft_map.columns["B Number"] == ("called_number",)
-
-
-@pytest.mark.parametrize("names", [("Source", "Destination"), ("caller", "receiver_number")])
-def test_sides_of_a_call_in_mere_digits_are_numbers(tmp_path, names):
-    rows = [f"2026-06-02T00:00:0{n}Z,202555010{n},312555010{n},9" for n in range(9)]
-    head = f"Start time,{','.join(names)},Duration\n"
-    by = guess(tmp_path, head + "\n".join(rows)).by
-    assert [by.columns[name] for name in names] == [("calling_number",), ("called_number",)]
-
-
-def test_a_duration_is_no_time_of_day(tmp_path):
-    rows = [f"01.06.2026,09:1{n}:05,+49301234560{n},+49301234500,00:01:1{n}" for n in range(9)]
-    by = guess(tmp_path, "Datum,Uhrzeit,Von,An,Dauer\n" + "\n".join(rows)).by
-    assert by.columns["Uhrzeit"] == ("started_at",)
-    assert by.columns["Dauer"] == ("duration_seconds",)
-
-
-def test_addresses_of_computers_hide_no_numbers(tmp_path):
-    rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},198.51.100.{n},(202) 555-010{n}" for n in range(9)]
-    by = guess(tmp_path, "case id,created,description,IP,Q1\n" + "\n".join(rows)).by
-    assert by.columns["Q1"] == ("phone.victim",)
-    assert by.columns["IP"] == ("ignore",)
-
-
-def test_words_without_blanks_are_prose(tmp_path):
-    told = "画面に表示された番号に電話したところ遠隔操作をされ電子マネーで支払うように言われた"
-    rows = [f"2026/06/02 09:0{n},+8131234560{n},+8180123456{n}0,{told}" for n in range(9)]
-    by = guess(tmp_path, "日時,電話,相手,内容\n" + "\n".join(rows)).by
-    assert by.kind is RecordKind.COMPLAINT
-    assert by.columns["内容"] == ("narrative",)
-
-
-@pytest.mark.parametrize("amount", ["R$ 1.250,00", "Rs. 1,250.00", "1250 kr."])
-def test_losses_with_any_sign_of_currency_are_read(tmp_path, amount):
-    rows = [f'{n}A;2026-06-02T00:00Z;{TEXT};"{amount}"' for n in range(9)]
-    path = tmp_path / "acme_cases.csv"
-    by = guess(tmp_path, "case id;created;description;amount (x)\n" + "\n".join(rows)).by
-    tables, _ = read_file(path, maps=(by,))
-    assert {float(row["loss_amount"]) for row in tables["complaints"]} == {1250}
-
-
-def test_a_suspects_site_without_a_scheme_is_a_link(tmp_path):
-    rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},refund{n}.example" for n in range(9)]
-    by = guess(tmp_path, "case id,created,description,scammer_website\n" + "\n".join(rows)).by
-    assert by.columns["scammer_website"] == ("url",)
 
 
 @pytest.mark.parametrize(
@@ -1293,13 +1181,6 @@ def test_several_links_in_a_cell_are_read(tmp_path, cell, count):
     assert len(tables["complaints"][0]["urls"]) == count
 
 
-@pytest.mark.parametrize("start", ["<?xml version='1.0'?>\n<smses>", "BEGIN:VCARD\nVERSION:3.0"])
-def test_a_form_that_is_no_table_is_named(tmp_path, start):
-    with pytest.raises(InputError) as error:
-        guess(tmp_path, f"{start}\nsms,2026-06-02\n" * 3)
-    assert "is not supported; convert it" in str(error.value)
-
-
 INTERCEPTED = (
     "Target /A PARTY NUMBER,CALL_TYPE,B PARTY NUMBER,Call date,Call Time,Call End Time,Dur(s),"
     "IMEI,Cell ID"
@@ -1334,54 +1215,6 @@ def test_a_separator_that_ends_each_row_loses_none(tmp_path, above, end):
     path.write_text(path.read_text() + intercepted(",more")[0] + "\n")
     read, _ = read_file(path, calls=True, maps=(by,))
     assert len(read["calls"]) == 10 and len(read["rejects"]) == 1
-
-
-def test_a_number_with_a_plus_is_no_time(tmp_path):
-    # 919876512345 is also a time of 1999 in milliseconds.
-    rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},+91987651234{n}" for n in range(9)]
-    by = guess(tmp_path, "case id,created,description,Whatsapp\n" + "\n".join(rows)).by
-    assert by.columns["Whatsapp"] == ("phone.victim",)
-
-
-@pytest.mark.parametrize(("word", "target"), [("Texas", "victim_region"), ("Open", "ignore")])
-def test_the_state_of_a_case_is_no_region(tmp_path, word, target):
-    rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},{word}" for n in range(9)]
-    by = guess(tmp_path, "case id,created,description,State\n" + "\n".join(rows)).by
-    assert by.columns["State"] == (target,)
-
-
-def test_the_questions_of_a_form_are_names_of_columns(tmp_path):
-    head = (
-        "Timestamp,Your phone number,What number did the scammer call you from?,"
-        "What number were you told to call back?,What happened?,How much money did you lose? (USD),"
-        "Which company did they claim to be from?,What website did they send you to?,"
-        "When did this happen?,What number did they call?\n"
-    )
-    rows = [
-        f"6/{n}/2026 10:00,(202) 555-010{n % 10},(312) 555-010{n % 10},1-888-555-0100,{TEXT},$1{n},"
-        f"Amazon,refund.example,5/{n}/2026,(202) 555-010{n % 10}"
-        for n in range(10, 20)
-    ]
-    draft_map = guess(tmp_path, head + "\n".join(rows)).by.columns
-    assert [targets[0] for targets in draft_map.values()] == [
-        "received_at",
-        "phone.victim",
-        "phone.caller_id",
-        "phone.callback",
-        "narrative",
-        "loss_amount",
-        "claimed_brand",
-        "url",
-        "occurred_at",
-        "phone.victim",
-    ]
-
-
-@pytest.mark.parametrize("name", ["scam_id", "Fraud ID"])
-def test_an_id_of_a_scam_is_that_of_its_record(tmp_path, name):
-    rows = [f"S{n},2026-06-02T00:00Z,{TEXT}" for n in range(20)]
-    by = guess(tmp_path, f"{name},created,description\n" + "\n".join(rows)).by
-    assert by.columns[name] == ("complaint_id",)
 
 
 def test_rows_that_are_shifted_by_an_unnamed_column_are_never_read(tmp_path):
