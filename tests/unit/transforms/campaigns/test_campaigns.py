@@ -11,14 +11,7 @@ from schemas.enums import Role, Status
 from schemas.mention import CLASSIFIED
 from tests.support.made_up_evidence import DAY, classified, listed, piece
 from transforms.arrow import hash_text
-from transforms.campaigns import (
-    USE,
-    PairModel,
-    campaign_rows,
-    campaign_uses,
-    shipped_models,
-    trait_rows,
-)
+from transforms.campaigns import USE, campaign_rows, campaign_uses, trait_rows
 from transforms.extract import WHOLE_TEXT
 from transforms.graph.assign import ASSIGNMENT, cluster_id
 
@@ -227,13 +220,3 @@ def test_a_probability_is_stated_only_of_simulated_worlds_where_calls_show_what_
     for unknown in (campaigns(blind, simulated=True), campaigns(rows + others)):
         ranked = {(lead["basis"], lead["probability"]) for lead in unknown.to_pylist()}
         assert ranked == {("rank", None)}
-
-
-def test_the_shipped_table_is_ascending_and_stays_within_what_was_seen():
-    model = shipped_models().with_calls
-    assert isinstance(model, PairModel) and model.table is not None
-    means, probabilities = model.table
-    assert list(means) == sorted(means)
-    assert list(probabilities) == sorted(probabilities)
-    assert model.calibrated(1.0) == probabilities[-1] < 1
-    assert shipped_models().without_calls.table is None

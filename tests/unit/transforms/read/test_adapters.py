@@ -28,10 +28,7 @@ def written(tmp_path, text, name="a.csv"):
         ("2021-08-12T00:00:00.000", "1:17 p.m.", "2021-08-12T13:17:00Z"),
         ("08/12/2021", "None", "2021-08-12T00:00:00Z"),
         ("08/12/2021 05:01:02 PM +0000", None, "2021-08-12T17:01:02Z"),
-        ("2021-08-12T17:01:02", None, "2021-08-12T17:01:02Z"),
-        ("2021-08-12T17:01:02.000", "", "2021-08-12T17:01:02Z"),
         ("08/12/2021 05:01:02 PM", "", "2021-08-12T17:01:02Z"),
-        ("2021-08-12", "", "2021-08-12T00:00:00Z"),
         ("2021-08-12", "14:05 p.m.", "2021-08-12T14:05:00Z"),
         ("2021-08-12", "0:30 am", "2021-08-12T00:30:00Z"),
         ("soon", "1:17 pm", "soon"),
@@ -40,24 +37,6 @@ def written(tmp_path, text, name="a.csv"):
 )
 def test_fcc_moments(date, time, wanted):
     assert fcc_complaints.parse_moment(date, time) == wanted
-
-
-def test_fcc_csv(tmp_path):
-    cells = dict.fromkeys(fcc_complaints.HEADER, "None") | {
-        "Ticket ID": "1",
-        "Ticket Created": "08/13/2021 05:01:02 PM +0000",
-        "Date of Issue": "08/12/2021",
-        "Time of Issue": "6:53 pm",
-        "Type of Call or Messge": "Text Message",
-        "Caller ID Number": "203-760-1637",
-    }
-    text = join_cells(fcc_complaints.HEADER) + "\n" + join_cells(list(cells.values())) + "\n"
-    (row,) = read_file(written(tmp_path, text))[0]["complaints"]
-    assert row["received_at"] == "2021-08-13T17:01:02Z"
-    assert row["occurred_at"] == "2021-08-12T18:53:00Z"
-    assert row["channel"] == "sms"
-    assert row["phone_numbers"] == [{"raw": "203-760-1637", "role": "caller_id"}]
-    assert row["victim_region"] is None
 
 
 FCC_PLACE = '"SOUTHBURY, CT 06712\n(41.4, -73.2)"'
@@ -135,9 +114,7 @@ def test_both_exports_of_the_fcc_give_the_same_records(tmp_path, tickets, random
     ("area", "number", "extension", "wanted"),
     [
         ("876|", "3866740|", None, ["8763866740"]),
-        ("|206", "|2599918", None, ["2062599918"]),
         ("202|469", "5068435", None, ["2025068435", "469"]),
-        (None, "911", None, ["911"]),
         ("202", "5068435", "12|", ["2025068435 ext. 12"]),
         (None, None, "7", []),
     ],
@@ -264,10 +241,3 @@ def test_a_cut_between_bytes_of_a_character_stays_utf8():
     assert encoding == "utf-8"
     text, encoding = encode_raw(b"x" + "\u00e9".encode() * 40_000)
     assert (encoding, len(text.encode())) == ("utf-8", 65_535)
-
-
-def test_json_array_of_the_contract(tmp_path):
-    rows = [{"complaint_id": str(n), "source_org": "x"} for n in range(5)]
-    tables, _ = read_file(written(tmp_path, json.dumps(rows, indent=1)))
-    assert [row["complaint_id"] for row in tables["complaints"]] == list("01234")
-    assert [row["position"] for row in tables["complaints"]] == [1, 2, 3, 4, 5]

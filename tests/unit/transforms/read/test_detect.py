@@ -59,7 +59,6 @@ def written(tmp_path, data, name="data"):
         (CALL, True, "jsonl"),
         (b"\n\nnonsense\n" + COMPLAINT, False, "jsonl"),
         (b"\xef\xbb\xbf" + COMPLAINT, False, "jsonl"),
-        (b"{broken\n{also broken\n", True, "jsonl"),
         (b'{"narrative":"' + b"x" * 100_000, False, "jsonl"),
         (b"[" + COMPLAINT + b"]", False, "json"),
         (b'[{"caller_id_number":"1","issue_date":"2"}]', False, "fcc"),
@@ -69,14 +68,12 @@ def written(tmp_path, data, name="data"):
         (join_cells(FOIA_HEADER_WITH_EXTENSION), False, "ftc-foia"),
         (join_cells(ftc_transcripts.HEADER), False, "transcripts"),
         ("complaint_id,source_org,received_at\n1,x,y\n", False, "csv"),
-        ("call_id,source_org,started_at\n", True, "csv"),
         (CDR, True, "asterisk"),
         ("broken\n" + CDR, True, "asterisk"),
         (join_cells(asterisk_cdr.HEADER) + "\n", True, "asterisk"),
         ('{"identity":"x"}\n', True, "passport"),
         ("Identity: eyJh.eyJi.c;info=<x>\n", True, "passport"),
         (b"", False, "empty"),
-        (b" \n\n", True, "empty"),
     ],
 )
 def test_formats_are_recognized_by_their_head(tmp_path, data, calls, wanted):
@@ -96,19 +93,19 @@ def test_formats_are_recognized_by_their_head(tmp_path, data, calls, wanted):
         (join_cells(ftc_do_not_call.HEADER), True, "give it with --complaints"),
         ("complaint_id,source_org,narrative\n", False, "missing columns received_at"),
         ("complaint_id,source_org,received_at,url,url\n", False, "two columns have the same name"),
-        (b'{"foo":1}\n', False, "without any field of the contract"),
+        (b'{"Jane Roe":1}\n', False, "without any field of the contract"),
         ("some text\n", False, "known formats of complaints are jsonl, json, parquet, csv"),
         ("Colour,Shape\nred,round\n", False, "make a map: ringtrace map"),
         (bytes(range(3)) * 40, False, "NUL"),
         (bytes(range(256)) * 10, False, "unknown format"),
-        (b"PK\x03\x04....", False, "zip"),
         (b"\n" * 70_000 + COMPLAINT, False, "unknown format"),
         (b"PAR1....", False, "damaged Parquet"),
         (b"[1,2]", False, "not of objects"),
     ],
 )
 def test_an_unrecognized_file_gives_one_clear_line(tmp_path, data, calls, part):
-    assert part in refusal(written(tmp_path, data), calls)
+    message = refusal(written(tmp_path, data), calls)
+    assert part in message and "Jane" not in message
 
 
 def test_a_named_format_must_fit(tmp_path):
@@ -230,14 +227,6 @@ def test_what_is_in_a_folder_and_cannot_be_read_is_refused_by_name(tmp_path, mak
     assert [Path(file.path).name for file in match_files([str(folder)])] == ["a.csv"]
 
 
-@pytest.mark.parametrize("make", [make_fifo, make_socket])
-def test_a_pattern_never_opens_what_is_no_ordinary_file(tmp_path, make):
-    make(tmp_path / "b.csv")
-    for pattern in ("b.csv", "*.csv", "**"):
-        with pytest.raises(InputError, match=r"is not an ordinary file|no such file"):
-            match_files([f"{tmp_path}/{pattern}"])
-
-
 def test_a_folder_that_cannot_be_listed_is_refused(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_bytes(b"x")
     (tmp_path / "shut").mkdir()
@@ -262,11 +251,6 @@ def test_labels_are_the_shortest_unique_tails():
         "/a/2.csv": "/a/2.csv",
         "/b/a/2.csv": "b/a/2.csv",
     }
-
-
-def test_no_field_of_the_message_comes_from_a_row(tmp_path):
-    secret = json.dumps({"name": "Jane Roe"}).encode()
-    assert "Jane" not in refusal(written(tmp_path, secret))
 
 
 WRITTEN = {
@@ -300,8 +284,6 @@ def test_objects_that_are_not_one_on_a_line_are_one_error(tmp_path, write):
             "OpenDocument is not supported; save it as xlsx",
         ),
         (b"<?xml version='1.0'?>", "XML is not supported; convert it"),
-        (b"7z\xbc\xaf\x27\x1c", "7z is not supported; unpack it"),
-        (b"%PDF-1.7\n", "PDF is not supported; give the table"),
     ],
 )
 def test_what_is_no_text_is_named_with_what_to_do(tmp_path, head, says):

@@ -62,21 +62,14 @@ def test_every_decimal_survives(loss, paid):
     [
         (b'{"complaint_id":1}', ("wrong_type", "complaint_id")),
         (b'{"complaint_id":1.0,"loss_amount":0.5}', ("wrong_type", "complaint_id")),
-        (b'{"complaint_id":NaN}', ("wrong_type", "complaint_id")),
         (b'{"loss_amount":true}', ("wrong_type", "loss_amount")),
         (b'{"urls":"x"}', ("wrong_type", "urls")),
-        (b'{"urls":[1]}', ("wrong_type", "urls")),
         (b'{"phone_numbers":["1"]}', ("wrong_type", "phone_numbers")),
         (b'{"phone_numbers":[{"raw":1}]}', ("wrong_type", "phone_numbers.raw")),
         (b'{"payments":[{"amount":{}}]}', ("wrong_type", "payments.amount")),
-        (b'{"payments":[{"paid_at":1714550400}]}', ("wrong_type", "payments.paid_at")),
-        (b'{"payments":[{"beneficiary_name":["x"]}]}', ("wrong_type", "payments.beneficiary_name")),
         (b"[1]", ("not_an_object", None)),
-        (b"NaN", ("not_an_object", None)),
         (b"{", ("broken_json", None)),
-        (b'{"a":1}{"a":2}', ("broken_json", None)),
         (b'{"complaint_id":"a\0b"}', ("broken_json", None)),
-        (b'{"a":"\xff"}', ("bad_encoding", None)),
         (b'{"a":"\\ud800"}', ("bad_encoding", None)),
         (b'{"\\udfff":NaN}', ("bad_encoding", None)),
         (b"[" * 100_000, ("broken_json", None)),
@@ -85,11 +78,6 @@ def test_every_decimal_survives(loss, paid):
 )
 def test_what_breaks_the_contract_is_one_reject(line, wanted):
     assert only(line) == wanted
-
-
-def test_surrogate_pairs_are_characters():
-    row = only(b'{"narrative":"\\ud83d\\ude00","loss_amount":NaN}')
-    assert row["narrative"] == "😀"
 
 
 @pytest.mark.parametrize("number", [b"1", b"NaN"])
@@ -133,14 +121,6 @@ def test_source_org_is_for_rows_that_name_none():
     assert [row["source_org"] for row in rows] == ["x", "mine"]
 
 
-def test_calls_take_durations_as_text_or_number():
-    lines = [
-        b'{"call_id":"1","duration_seconds":%s}' % number for number in (b"1.50", b'"x"', b"3")
-    ]
-    rows, _ = read(*lines, kind=RecordKind.CALL)
-    assert [row["duration_seconds"] for row in rows] == ["1.50", "x", "3"]
-
-
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
@@ -160,12 +140,6 @@ values = st.recursive(
 def test_any_json_is_one_row_or_one_reject(value):
     rows, rejects = read(json.dumps(value).encode(), json.dumps(value, ensure_ascii=False).encode())
     assert len(rows) + len(rejects) == 2
-
-
-@given(st.binary(max_size=40))
-def test_any_bytes_are_one_row_or_one_reject(data):
-    rows, rejects = read(data)
-    assert len(rows) + len(rejects) == 1
 
 
 @given(values)
