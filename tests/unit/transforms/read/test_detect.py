@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 from pathlib import Path
 
 import pyarrow as pa
@@ -178,53 +177,6 @@ def test_patterns_mean_files_each_once(tmp_path, monkeypatch):
     for empty in ("empty", "empty/", f"{root}/empty"):
         with pytest.raises(InputError, match="has no files to read"):
             match_files([empty])
-
-
-def make_fifo(path):
-    os.mkfifo(path)
-
-
-def make_socket(path):
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-
-
-def make_dangling_link(path):
-    path.symlink_to(path.parent / "nowhere")
-
-
-def make_linked_folder(path):
-    (path.parents[2] / "elsewhere").mkdir()
-    (path.parents[2] / "elsewhere" / "c.csv").write_bytes(b"x")
-    path.symlink_to(path.parents[2] / "elsewhere")
-
-
-def make_loop(path):
-    path.symlink_to(path)
-
-
-@pytest.mark.parametrize(
-    ("make", "problem"),
-    [
-        (make_fifo, "is not an ordinary file"),
-        (make_socket, "is not an ordinary file"),
-        (make_dangling_link, "leads nowhere"),
-        (make_loop, "leads nowhere"),
-        (make_linked_folder, "is a link to a folder"),
-    ],
-)
-def test_what_is_in_a_folder_and_cannot_be_read_is_refused_by_name(tmp_path, make, problem):
-    folder = tmp_path / "in"
-    (folder / "s").mkdir(parents=True)
-    (folder / "a.csv").write_bytes(b"x")
-    odd = folder / "s"
-    make(odd / "b.csv")
-    for path in (folder, odd):
-        with pytest.raises(InputError, match=problem) as refused:
-            match_files([str(path)])
-        assert refused.value.path == str(odd / "b.csv")
-    (odd / "b.csv").rename(odd / ".b.csv")
-    assert [Path(file.path).name for file in match_files([str(folder)])] == ["a.csv"]
 
 
 def test_a_folder_that_cannot_be_listed_is_refused(tmp_path, monkeypatch):

@@ -56,6 +56,7 @@ def odd_entries(base):
     """Entries that may hold records and cannot be read, by name, with the words that say so."""
     os.mkfifo(base / "fifo.csv")
     (base / "nowhere.csv").symlink_to(base / "none")
+    (base / "loop.csv").symlink_to(base / "loop.csv")
     (base / "linked").symlink_to(base.parent)
     (base / "book.xlsx").write_bytes(b"PK\x03\x04" + bytes(100))
     (base / "letter.txt").write_bytes(b"Dear sir, a man called me.\n")
@@ -64,6 +65,7 @@ def odd_entries(base):
     return {
         "fifo.csv": "is not an ordinary file",
         "nowhere.csv": "leads nowhere",
+        "loop.csv": "leads nowhere",
         "linked": "is a link to a folder",
         "book.xlsx": "zip is not supported",
         "letter.txt": "unknown format",

@@ -1,12 +1,11 @@
 """Damaged and hostile files: one clear line, or rows and rejects; never another exception."""
 
-import gzip
 import random
 
 import pytest
 
 from tests.support.read_files import COMPRESS, read_file
-from transforms.read.adapters import asterisk_cdr, fcc_complaints, ftc_do_not_call, ftc_sentinel
+from transforms.read.adapters import fcc_complaints, ftc_do_not_call, ftc_sentinel
 from transforms.read.files import InputError
 from transforms.read.framing import join_cells
 
@@ -49,32 +48,3 @@ def test_flipped_cut_and_spliced_bytes(tmp_path, name):
             assert "\n" not in str(error)
         else:
             assert whole == cut
-
-
-@pytest.mark.slow
-def test_a_row_of_fifty_megabytes_costs_one_reject(tmp_path):
-    row = b'{"complaint_id":"1"}\n'
-    path = tmp_path / "a.gz"
-    large = (
-        b'{"complaint_id":"2","narrative":"%b"}\n'
-        % random.Random(1).randbytes(25 << 20).hex().encode()
-    )
-    path.write_bytes(gzip.compress(row + large + row, 1))
-    tables, _ = read_file(path)
-    assert [complaint["position"] for complaint in tables["complaints"]] == [1, 3]
-    (reject,) = tables["rejects"]
-    assert (reject["position"], reject["code"]) == (2, "row_too_large")
-    assert reject["raw_bytes"] == len(large) - 1
-    assert len(reject["raw"]) == 65_536
-
-
-def test_no_row_of_a_call_log_is_lost_to_a_lone_quote(tmp_path):
-    row = ",".join(["", "1", "2", "hq", "x", "SIP/trunk-0000001f", "", "Dial", ""])
-    row += ",2017-06-20 09:49:22,,,10,0,BUSY,,1.0,"
-    path = tmp_path / "a.csv"
-    path.write_text("\n".join([row, '"' + row, row, row]))
-    tables, _ = read_file(path, calls=True)
-    assert [call["position"] for call in tables["calls"]] == [1, 3, 4]
-    assert [reject["code"] for reject in tables["rejects"]] == ["broken_csv"]
-    assert {call["trunk"] for call in tables["calls"]} == {"trunk"}
-    assert len(asterisk_cdr.HEADER) == 18

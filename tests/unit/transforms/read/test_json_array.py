@@ -50,13 +50,6 @@ def test_values_that_are_no_objects_are_elements_too():
     ]
 
 
-def test_what_follows_the_array_is_not_lost():
-    assert [element.data for element in array_elements([b'[{"a":1}] {"b":2}'])] == [
-        b'{"a":1}',
-        b'{"b":2}',
-    ]
-
-
 def test_an_array_that_is_cut_ends_in_one_fault():
     def blocks():
         yield b'[{"a":1},\n{"a":2},\n{"a'

@@ -14,20 +14,6 @@ from transforms.read.detect import plan_input_files
 from transforms.read.files import ReadOptions
 from transforms.read.read_records import scan_file
 
-once_a_test = settings(draws(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-json_lines = st.lists(
-    st.sampled_from(
-        ['{"complaint_id":"é"}', '{"complaint_id":"2","urls":["x"]}', "", "  ", "{", "[]", "\r"]
-    ),
-    max_size=12,
-)
-
-csv_lines = st.lists(
-    st.sampled_from(["a,b,c", '"a,b', 'x",y', 'a,"b ""q""",c', "", 'a,b,"', '"a\nb",c,d', "é"]),
-    max_size=14,
-)
-
 
 def whole_and_cut(path, size):
     whole, shards = read_file(path)
@@ -36,25 +22,26 @@ def whole_and_cut(path, size):
     return whole, cut
 
 
-@once_a_test
-@given(json_lines, st.integers(1, 60), st.sampled_from(["\n", "\r\n"]), st.booleans())
-def test_json_lines(tmp_path, lines, size, end, ended):
-    path = tmp_path / "a"
-    first = '{"complaint_id":"1","narrative":"x"}'
-    path.write_bytes(end.join([first, *lines, ""] if ended else [first, *lines]).encode())
-    whole, cut = whole_and_cut(path, size)
-    assert whole == cut
-    rows = sum(bool(line.strip()) for line in lines) + 1
-    assert len(whole["complaints"]) + len(whole["rejects"]) == rows
+HEADS = {'{"complaint_id":"1"}': "jsonl", "complaint_id,source_org,received_at": "csv"}
+
+LINES = {
+    "jsonl": ['{"complaint_id":"é"}', '{"urls":["x"]}', "", "  ", "{", "[]", "\r"],
+    "csv": ["a,b,c", '"a,b', 'x",y', 'a,"b ""q""",c', "", 'a,b,"', '"a\nb",c,d', "é"],
+}
 
 
-@once_a_test
-@given(csv_lines, st.integers(1, 60), st.sampled_from(["\n", "\r\n"]))
-def test_csv(tmp_path, lines, size, end):
+@pytest.mark.parametrize("head", HEADS, ids=HEADS.get)
+@settings(draws(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), size=st.integers(1, 60), end=st.sampled_from(["\n", "\r\n"]))
+def test_text(tmp_path, head, data, size, end):
+    lines = data.draw(st.lists(st.sampled_from(LINES[HEADS[head]]), max_size=14))
     path = tmp_path / "a"
-    path.write_bytes(end.join(["complaint_id,source_org,received_at", *lines]).encode())
+    path.write_bytes(end.join([head, *lines]).encode())
     whole, cut = whole_and_cut(path, size)
     assert whole == cut
+    if HEADS[head] == "jsonl":
+        rows = sum(bool(line.strip()) for line in lines) + 1
+        assert len(whole["complaints"]) + len(whole["rejects"]) == rows
 
 
 @pytest.mark.parametrize("size", [1, 1000, 10**9])
