@@ -4,7 +4,6 @@ import json
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, strategies as st
 
 from schemas.enums import RecordKind
 from tests.support.read_files import COMPRESS, read_file
@@ -124,29 +123,6 @@ def test_a_reject_shows_no_number():
     shown = mask_rejected_text(parsed.raw.decode(), "call")
     assert "2025550143" not in shown
     assert "8885550123" not in shown
-
-
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["caller_profile", *VARIABLES, *PROFILE]), inner, max_size=4
-        )
-    ),
-    max_leaves=8,
-)
-
-
-@given(values, values)
-def test_any_object_is_one_row_or_one_reject(variables, callflow):
-    parse({"variables": variables, "callflow": callflow})
-    parse({"variables": variables if isinstance(variables, dict) else {}, "callflow": callflow})
-
-
-@given(st.binary(max_size=40))
-def test_any_bytes_are_one_row_or_one_reject(data):
-    parse(data)
 
 
 @pytest.mark.parametrize("pack", [bytes, *COMPRESS.values()])

@@ -137,12 +137,6 @@ values = st.recursive(
 
 
 @given(values)
-def test_any_json_is_one_row_or_one_reject(value):
-    rows, rejects = read(json.dumps(value).encode(), json.dumps(value, ensure_ascii=False).encode())
-    assert len(rows) + len(rejects) == 2
-
-
-@given(values)
 def test_the_fast_parser_agrees_with_the_exact_one(value):
     text = json.dumps(value)
 
