@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -17,7 +17,6 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 from phonenumbers import shortnumberinfo
-from phonenumbers.phonemetadata import PhoneMetadata
 
 from schemas.field import TEXT
 from transforms.arrow import distinct_rows
@@ -89,8 +88,6 @@ _IDD = re.compile(r"[( ]{0,2}(?:0011|00)[-. )]{0,2}(?=[1-9])")
 North America's 011 is read only in its regions: elsewhere it is a trunk zero and a city (Delhi).
 """
 
-_NO_IDD = re.compile(r"[( ]{0,2}(?:\+|0?[1-9])")
-"""The start of a plain number that begins with a plus, or no international prefix of two zeros."""
 
 _LETTER = re.compile(r"[^\W\d_]")
 
@@ -216,15 +213,6 @@ def confidence_of(how: ReadingMethod, also: str | None) -> float:
     return _PLAUSIBILITY[how] * (TWO_READINGS_FACTOR if also else 1.0)
 
 
-@cache
-def _may_be_short(region: str | None, length: int) -> bool:
-    """Tells whether short codes of a region may have so many digits."""
-    if region not in pn.SUPPORTED_SHORT_REGIONS:
-        return False
-    plan = PhoneMetadata.short_metadata_for_region(region, None)
-    return bool(plan and plan.general_desc and length in plan.general_desc.possible_length)
-
-
 def reading_of(number: PlainNumber) -> Reading:
     """Returns the reading of a plain number that a region claims."""
     how = ReadingMethod.NATIONAL if number.national else ReadingMethod.INTERNATIONAL
@@ -236,22 +224,8 @@ def reading_of(number: PlainNumber) -> Reading:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def _normalize_cached(text: str, region: str | None) -> Reading:
-    """Reads a number; plain numbers of the same region, code and length share their refusal."""
     plain = read_plain(text, region)
-    if plain is None:
-        return _normalize_any(text, region)
-    if plain.line_type:
-        return reading_of(plain)
-    size = len(plain.significant)
-    if not _NO_IDD.match(text) or _may_be_short(region, size):
-        return _normalize_any(text, region)
-    if (alike := (region, plain.code, size)) not in _refusals:
-        _refusals[alike] = _normalize_any(text, region)
-    return _refusals[alike]
-
-
-_refusals: dict[tuple[str | None, str, int], Reading] = {}
-"""Refusals of plain numbers by region, country code and number of digits after it."""
+    return reading_of(plain) if plain and plain.line_type else _normalize_any(text, region)
 
 
 def _normalize_any(text: str, region: str | None) -> Reading:

@@ -76,14 +76,3 @@ def test_a_column_is_read_as_its_numbers_are_one_by_one(seed):
     for text, region, number in zip(texts, regions, read, strict=True):
         alone = normalize.normalize_number(text, region)
         assert number == pytest.approx(alone._asdict()), (text, region)
-
-
-@pytest.mark.parametrize("written", ["+1 421 818 {}", "(+1) 421-818-{}", "421-818-{}", "0421818{}"])
-def test_numbers_that_the_plan_refuses_are_not_parsed_one_by_one(written, monkeypatch):
-    texts = [written.format(last) for last in range(1000, 2000)]
-    parsed = []
-    parse = pn.parse
-    monkeypatch.setattr(pn, "parse", lambda *a, **k: parsed.append(a) or parse(*a, **k))
-    read = normalize.normalize_numbers(pa.array(texts), pa.array(["US"] * len(texts)))
-    assert set(read.field("reason").to_pylist()) <= {"invalid", "too_long"}
-    assert len(parsed) < 10
