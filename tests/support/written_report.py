@@ -9,7 +9,7 @@ from reports.run import Run
 from reports.workbench import write_workbench
 from schemas.manifest import OutputFile
 from tests.support.leaks import decoded_layers
-from transforms.write.job_pool import InlinePool
+from transforms.write.job_pool import JobPool
 
 
 def report_files(run, whole, **options) -> dict[str, bytes]:
@@ -21,7 +21,7 @@ def report_files(run, whole, **options) -> dict[str, bytes]:
         return {"name": name, "bytes": len(files[name]), "sha256": "", "rows": 0}
 
     with TemporaryDirectory() as scratch:
-        write_workbench(Run(str(run), whole), InlinePool(kept, scratch), **options)
+        write_workbench(Run(str(run), whole), JobPool(kept, scratch), **options)
     return files
 
 

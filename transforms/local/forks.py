@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
-from multiprocessing import Pipe
+from contextlib import suppress
+from multiprocessing import Pipe, get_context
 from typing import Any
 
-from transforms.write import end_fork, fork, forking
+from transforms.write import end_with_parent, forking
 
 LEAST_PATIENCE, PATIENCE = 120.0, 10.0
 """Seconds, and a multiple of the seconds of similar work here, to wait for a fork's answer.
@@ -29,12 +31,15 @@ class Fork:
     def __init__(self, work: Callable[[], Any]) -> None:
         self._begun = time.monotonic()
         self._answer, sink = Pipe(duplex=False)
+        parent = os.getpid()
 
         def answer() -> None:
-            with forking(1):
+            end_with_parent(parent)
+            with suppress(Exception), forking(1):  # unsaid, as it may hold data
                 sink.send(work())
 
-        self._pid = fork(answer)
+        self._process = get_context("fork").Process(target=answer)
+        self._process.start()
         sink.close()
 
     def has_answered(self) -> bool:
@@ -61,4 +66,5 @@ class Fork:
         """Ends the fork, whatever it is doing."""
         if not self._answer.closed:
             self._answer.close()
-            end_fork(self._pid)
+            self._process.kill()
+            self._process.join()

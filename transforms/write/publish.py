@@ -46,7 +46,7 @@ from transforms.custody import (
     seal,
 )
 from transforms.engine import EncodedBatch, decode_batch, encode_batch, release_memory, split_by_key
-from transforms.write.job_pool import InlinePool, JobPool, local_job_pool
+from transforms.write.job_pool import JobPool, local_job_pool
 from transforms.write.parquet_files import (
     ROW_GROUP_ROWS,
     ExternalSorter,
@@ -438,4 +438,4 @@ def _job_pool(staging: str) -> Iterator[JobPool]:
             yield pool
     else:
         with tempfile.TemporaryDirectory() as scratch:
-            yield InlinePool(partial(write_object, staging), scratch)
+            yield JobPool(partial(write_object, staging), scratch)

@@ -2,9 +2,7 @@
 
 import random
 import tempfile
-from contextlib import nullcontext
 from dataclasses import fields
-from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,7 +28,7 @@ from tests.support.report_tables import (
 )
 from tests.support.written_report import parts, report_files
 from transforms.write import job_pool
-from transforms.write.job_pool import forking, local_job_pool
+from transforms.write.job_pool import local_job_pool
 
 
 def tangled():
@@ -127,19 +125,14 @@ def tangled_run(folder):
     return write_run(folder, rows, 2), whole
 
 
-CUTS = [
-    (tangled_run, False, partial(forking, 2)),
-    (hostile_run, True, nullcontext),
-    (hostile_run, False, partial(forking, 2)),
-    (tangled_run, True, nullcontext),
-]
-"""A run, whether its report is redacted, and the workers: forks, or other Pythons."""
+CUTS = [(tangled_run, False), (hostile_run, True), (hostile_run, False), (tangled_run, True)]
+"""A run, and whether its report is redacted."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("made_run", "redact", "processes"), CUTS if LONG else CUTS[:2])
+@pytest.mark.parametrize(("made_run", "redact"), CUTS if LONG else CUTS[:2])
 def test_the_report_is_the_same_however_it_is_cut_and_shared(
-    tmp_path, monkeypatch, made_run, redact, processes
+    tmp_path, monkeypatch, made_run, redact
 ):
     run, whole = made_run(tmp_path / "run")
     whole_files = report_files(run, whole, redact=redact)
@@ -150,8 +143,7 @@ def test_the_report_is_the_same_however_it_is_cut_and_shared(
     out = tmp_path / "out"
     out.mkdir()
     monkeypatch.setattr(job_pool, "MIN_CPU_SECONDS", 0.0)
-    monkeypatch.setattr(job_pool, "MIN_FORKED_CPU_SECONDS", 0.0)
-    with processes(), local_job_pool(str(out), 2) as pool:
+    with local_job_pool(str(out), 2) as pool:
         workbench.write_workbench(Run(str(run), whole), pool, redact=redact)
     assert sorted(file["name"] for file in pool.written) == sorted(cut_files)
     assert all((out / name).read_bytes() == data for name, data in cut_files.items())
