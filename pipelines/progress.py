@@ -1,14 +1,13 @@
 """Shows what a run is doing: a live line on a terminal, plain lines elsewhere.
 
-Beam's local runner logs each stage that it begins. `data/batch_steps.toml` has the stages' shares
+The local runner tells of each stage that it begins. `data/batch_steps.toml` has the stages' shares
 of a batch run's time, measured by `python -m benchmarks.batch --stages`. From these shares and the
-time passed, the module estimates the share of work done and the time left. Other runners log no
-stages here, so they have no progress.
+time passed, the module estimates the share of work done and the time left. Other runners tell of no
+stages, so they have no progress.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
@@ -17,9 +16,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from pipelines.data_files import read_data
+
+if TYPE_CHECKING:
+    from transforms.local import Begins
 
 SECONDS_A_LINE = 10
 """Shortest time between two plain lines of progress, in seconds."""
@@ -42,12 +44,6 @@ so that a stage that takes longer than expected never passes its end."""
 LATE_SHARE = 0.2
 """Least time left of a stage, as a share of the time it has taken: a stage that is far behind may
 take much longer."""
-
-BUNDLE_LOGGER = "apache_beam.runners.portability.fn_api_runner.fn_runner.run_bundle"
-"""The logger of Beam's local runner that names each stage."""
-
-STAGE_BEGINS = "Running bundle for stage"
-"""Start of the logged message when a stage begins; its first argument is the stage's name."""
 
 _STDERR = 2
 """The file descriptor, which workers inherit."""
@@ -195,21 +191,27 @@ class Progress:
             write_line(self._stream, printable(line))
 
     @contextmanager
-    def following(self, steps: Sequence[str]) -> Iterator[None]:
-        """Shows which of the pipeline's `steps`, in their order, the run has reached."""
+    def following(self, steps: Sequence[str]) -> Iterator[Begins | None]:
+        """Shows which of the pipeline's `steps`, in their order, the run has reached.
+
+        Yields what is to be told of each stage that begins, if it can be shown.
+        """
         try:
             # A duplicate of the stream, since the run may redirect the original.
             descriptor = os.dup(self._stream.fileno())
         except OSError:
             # A stream in memory, as in a notebook, shows only the run's beginning and end.
-            yield
+            yield None
             return
-        with (
-            os.fdopen(descriptor, "w") as screen,
-            self._shown(screen) as show,
-            _watched(_Reached(steps, self._costs, show)),
-        ):
-            yield
+        with os.fdopen(descriptor, "w") as screen, self._shown(screen) as show:
+            reached, over = _Reached(steps, self._costs, show), threading.Event()
+            looking = threading.Thread(target=reached.look, args=(over,), daemon=True)
+            looking.start()
+            try:
+                yield reached.begin
+            finally:
+                over.set()
+                looking.join()
 
     @contextmanager
     def _shown(self, screen: TextIO) -> Iterator[Callable[[str], object]]:
@@ -254,78 +256,49 @@ def write_line(stream: TextIO, line: str) -> None:
     stream.flush()
 
 
-class _Reached(logging.Handler):
-    """Receives the stages that Beam's local runner logs; other runners log nothing here."""
+class _Reached:
+    """Shows the step that a run has reached, by the stages that begin."""
 
     def __init__(
         self, steps: Sequence[str], costs: Mapping[str, StepCost], show: Callable[[str], object]
     ) -> None:
-        super().__init__(logging.DEBUG)
         self._steps = steps
         self._show = show
         self._begun: set[int] = set()
         self._work = WorkDone(costs) if costs else None
+        self._lock = threading.Lock()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Shows the step that the stage belongs to."""
-        step = step_of_record(self._steps, record)
+    def begin(self, labels: Sequence[str]) -> None:
+        """Shows the step that a stage belongs to."""
+        step = step_number(self._steps, labels)
         if not step:
             return
-        if self._work is not None:
-            self._work.begin(self._steps[step - 1], time.monotonic())
-            self._show(self._work.line(time.monotonic()))
-        elif step not in self._begun:
-            self._begun.add(step)
-            self._show(f"step {len(self._begun)} of {len(self._steps)}: {self._steps[step - 1]}")
+        with self._lock:
+            if self._work is not None:
+                self._work.begin(self._steps[step - 1], time.monotonic())
+                self._show(self._work.line(time.monotonic()))
+            elif step not in self._begun:
+                self._begun.add(step)
+                reached = f"step {len(self._begun)} of {len(self._steps)}"
+                self._show(f"{reached}: {self._steps[step - 1]}")
 
     def look(self, over: threading.Event) -> None:
         """Shows every second how far the run is, until it is over."""
         while self._work is not None and not over.wait(SECONDS_A_LOOK):
-            with self.lock or threading.RLock():
+            with self._lock:
                 if self._work.doing != "starting":
                     self._show(self._work.line(time.monotonic()))
 
 
-def step_of_record(steps: Sequence[str], record: logging.LogRecord) -> int:
-    """Returns the `step_number` of the stage that begins, as the local runner logs it; else 0."""
-    if not record.args or not str(record.msg).startswith(STAGE_BEGINS):
-        return 0
-    return step_number(steps, str(record.args[0] if isinstance(record.args, tuple) else ""))
+def step_number(steps: Sequence[str], labels: Sequence[str]) -> int:
+    """Returns the number, from 1, of the first of `steps` among a stage's transforms; else 0.
 
-
-def step_number(steps: Sequence[str], stage: str) -> int:
-    """Returns the number, from 1, of the first of `steps` in a stage's name; else 0.
-
-    A runner names stages by their transforms: `Write links/Read` or `ref_..._Write-links-Read_12`.
     A stage without input only makes a constant, except for the first stage, which reads.
     """
-    numbers = [
-        number
-        for number, step in enumerate(steps, 1)
-        if f"({step}/" in stage or f"PTransform_{step.replace(' ', '-')}-" in stage
-    ]
-    first = min(numbers, default=0)
-    makes_constant = "-Impulse_" in stage or "/Impulse)" in stage
+    begun = {label.partition("/")[0] for label in labels if "/" in label}
+    first = next((number for number, step in enumerate(steps, 1) if step in begun), 0)
+    makes_constant = any(label.endswith("/Impulse") for label in labels)
     return 0 if first > 1 and makes_constant else first
-
-
-@contextmanager
-def _watched(handler: _Reached) -> Iterator[None]:
-    logger = logging.getLogger(BUNDLE_LOGGER)
-    level, propagate, over = logger.level, logger.propagate, threading.Event()
-    looking = threading.Thread(target=handler.look, args=(over,), daemon=True)
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    logger.propagate = False
-    looking.start()
-    try:
-        yield
-    finally:
-        over.set()
-        looking.join()
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-        logger.propagate = propagate
 
 
 @contextmanager

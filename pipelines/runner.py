@@ -37,7 +37,7 @@ from pipelines.options import (
 from pipelines.progress import Progress, suppress_stderr
 from transforms.custody import RunSettings
 from transforms.engine import SpillFile, gc_tuned, keep_memory
-from transforms.local import LocalExecutor, OptionsParsedOnce
+from transforms.local import Begins, LocalExecutor, OptionsParsedOnce
 from transforms.write import available_cpus, forking, is_local
 
 OPEN_PORTS_WARNING = (
@@ -117,10 +117,13 @@ class LocalRunner(PipelineRunner):
 
     Args:
         processes: number of processes at a time; 1 means no fork.
+
+    `begins` is told of each stage that begins, by the labels of its transforms.
     """
 
     def __init__(self, processes: int) -> None:
         self._processes = processes
+        self.begins: Begins | None = None
 
     def run_pipeline(self, pipeline: beam.Pipeline, _options: PipelineOptions) -> PipelineResult:
         """Runs a pipeline to its end; its steps may also fork.
@@ -128,7 +131,7 @@ class LocalRunner(PipelineRunner):
         Nothing forks after a gRPC server of Beam has run: a fork could wait for a lock that a
         thread of the server holds.
         """
-        executor = LocalExecutor(pipeline, beside=BESIDE_OTHERS, packs=True)
+        executor = LocalExecutor(pipeline, beside=BESIDE_OTHERS, packs=True, begins=self.begins)
         threads = map(type, threading.enumerate())
         grpc = any(thread.__module__ == thread_pool_executor.__name__ for thread in threads)
         with forking(1 if grpc else self._processes):
@@ -189,7 +192,9 @@ def run_pipeline(
     try:
         silence = nullcontext() if debug else suppress_stderr()
         shuffle = shuffle_on_disk(pipeline.options, run.output)
-        with gc_tuned(), progress.following(steps), silence, shuffle:
+        with gc_tuned(), progress.following(steps) as begins, silence, shuffle:
+            if isinstance(pipeline.runner, LocalRunner):
+                pipeline.runner.begins = begins
             result = pipeline.run()
             if wait:
                 result.wait_until_finish()

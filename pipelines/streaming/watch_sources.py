@@ -164,8 +164,6 @@ class WatchedFolder:
         self._tried: dict[str, float] = {}
         self._ahead: dict[str, tuple[tuple[int, int, int, int], float]] = {}
         """By name of a file with a time in the future, its state, and since when it was seen."""
-        self._digests: dict[str, tuple[tuple[int, int, int, int], Any]] = {}
-        """By name, the state of a file when last hashed, and the hash up to its offset."""
 
     def poll(self, positions: Mapping[str, ReadPosition], *, final: bool = False) -> NewRecords:
         """Returns the records that arrived since `positions`, files in order of their names.
@@ -213,7 +211,6 @@ class WatchedFolder:
             elif before is None:
                 now.pop(name, None)
                 skipped.append(Entry(name, kind, EntryStatus.SKIPPED, SkipReason.UNFINISHED))
-        self._digests = {name: hashed for name, hashed in self._digests.items() if name in now}
         return NewRecords(tuple(shards), tuple(rejects), now, self._account(now, skipped))
 
     def _unchanged_for(self, name: str, start: ReadPosition) -> float:
@@ -321,12 +318,15 @@ class WatchedFolder:
         file = recognize_file(file, self._options)
         if file_layout(file) == Layout.LINES and file.can_be_cut:
             begin, digest = start, xxhash.xxh3_128()
-            if before is not None and (known := self._digest(name, path, start, before)):
-                begin = replace(start, offset=before.offset, line=before.line)  # it has grown
-                digest = known
+            if before is not None and 0 < before.offset <= start.size:
+                for block in raw_blocks(str(path), 0, before.offset):
+                    digest.update(block)
+                if digest.hexdigest() == before.mark:  # it has grown
+                    begin = replace(start, offset=before.offset, line=before.line)
+                else:
+                    digest.reset()
             whole = unchanged_for >= UNFINISHED_SECONDS
             shards, end = _line_shards(file, begin, most, digest, whole=whole)
-            self._digests[name] = start.state, digest
             return shards, replace(end, mark=digest.hexdigest()), end.offset - begin.offset
         # A truncated row could be read as another number, and might outlast its full version.
         plain = file_layout(file) == Layout.CSV and file.compression == "none"
@@ -338,22 +338,6 @@ class WatchedFolder:
             shards = []  # it was only touched
         end = replace(start, offset=start.size, mark=mark, unread_sheets=file.unread_sheets)
         return shards, end, size
-
-    def _digest(
-        self, name: str, path: Path, start: ReadPosition, before: ReadPosition
-    ) -> Any | None:
-        """Returns the running hash of the bytes read of a file; None if they have changed.
-
-        All these bytes are hashed again, unless the file is unchanged since the last hash.
-        """
-        if not 0 < before.offset <= start.size:
-            return None
-        state, digest = self._digests.get(name, (None, None))
-        if state != start.state or digest is None or digest.hexdigest() != before.mark:
-            digest = xxhash.xxh3_128()
-            for block in raw_blocks(str(path), 0, before.offset):
-                digest.update(block)
-        return digest if digest.hexdigest() == before.mark else None
 
 
 class TopicFeed:

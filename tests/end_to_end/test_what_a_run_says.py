@@ -1,17 +1,15 @@
 """The lines that a run writes: how far it is, what it used, and why it did not use the rest."""
 
-import logging
 import os
 import pty
 import re
 import subprocess
 import sys
 from collections import Counter
-from contextlib import contextmanager
 
 import pytest
 
-from pipelines.progress import BUNDLE_LOGGER, Progress, batch_steps, step_of_record
+from pipelines.progress import WorkDone, batch_steps
 from pipelines.run_folder import NUMBER_REASONS, REJECT_REASONS, WITHHELD, unread_numbers
 from reports.run import Run
 from schemas.reject import Code
@@ -139,25 +137,7 @@ def test_a_stream_without_a_record_says_so(tmp_path, capsys):
 def test_a_runs_stages_are_those_whose_time_was_measured(tmp_path, monkeypatch):
     """Another Beam may cut it otherwise: then `python -m benchmarks.batch --stages` is due."""
     begun = Counter()
-    following = Progress.following
-
-    @contextmanager
-    def counted(progress, steps):
-        class Counted(logging.Handler):
-            def emit(self, record):
-                if step := step_of_record(steps, record):
-                    begun[steps[step - 1]] += 1
-
-        logger, handler = logging.getLogger(BUNDLE_LOGGER), Counted(logging.DEBUG)
-        level = logger.level
-        logger.addHandler(handler)
-        logger.setLevel(logging.DEBUG)
-        with following(progress, steps):
-            yield
-        logger.setLevel(level)
-        logger.removeHandler(handler)
-
-    monkeypatch.setattr(Progress, "following", counted)
+    monkeypatch.setattr(WorkDone, "begin", lambda _work, step, _now: begun.update([step]))
     rows = jsonl(tmp_path / "c.jsonl", [complaint(1, narrative="call +1 888 555 0123")])
     run(tmp_path / "run", "--complaints", rows)
     assert {step: begun[step] for step in batch_steps()} == {

@@ -3,5 +3,9 @@ from .building import (
     OptionsParsedOnce as OptionsParsedOnce,
     quick_building as quick_building,
 )
-from .executor import LocalExecutor as LocalExecutor, local_executor as local_executor
+from .executor import (
+    Begins as Begins,
+    LocalExecutor as LocalExecutor,
+    local_executor as local_executor,
+)
 from .stages import UnsupportedStepError as UnsupportedStepError

@@ -7,7 +7,6 @@ stages are taken once from the graph that Beam built. A stage that takes long is
 
 from __future__ import annotations
 
-import logging
 import pickle
 import shutil
 import time
@@ -43,8 +42,9 @@ A fork costs 0.1 to 0.2 s of CPU: it starts in 20 to 40 ms, prepares the stage a
 BESIDE_SECONDS = 2.5
 """Least CPU seconds of a run before a stage runs in a fork beside others."""
 
-_LOGGER = logging.getLogger("apache_beam.runners.portability.fn_api_runner.fn_runner.run_bundle")
-"""Names each stage that begins, as Beam's local runner does there: progress is read from it."""
+Begins = Callable[[Sequence[str]], object]
+"""Takes note of a stage that begins, by the full labels of its transforms."""
+
 
 _Elements = dict[Whole, list[Any]]
 """Elements of collections, and pairs; those, and the values of these, may be packed."""
@@ -61,6 +61,7 @@ class LocalExecutor:
         beside: Beginnings of the labels of steps that take long in one process, and wait for no
             step that is ready when they are: they run in a fork while others run here.
         packs: Pickles what is left whole, so that `SpillFile` keeps it on disk.
+        begins: Is told of each stage that begins.
         remembers: Does not give a `Pure` step again what it was given in the run before: its
             outputs are the very same objects as then. Nothing forks then.
 
@@ -74,6 +75,7 @@ class LocalExecutor:
         *,
         beside: Sequence[str] = (),
         packs: bool = False,
+        begins: Begins | None = None,
         remembers: bool = False,
     ) -> None:
         with quick_building():
@@ -81,6 +83,7 @@ class LocalExecutor:
         self._steps = self._stages.steps()
         self._beside = tuple(beside)
         self._packs = packs
+        self._begins = begins
         self._remembers = remembers
         pure = [step for step in self._steps if isinstance(step.transform.fn, Pure)]
         self._memories = {step: _Memory() for step in pure} if remembers else {}
@@ -95,7 +98,7 @@ class LocalExecutor:
             for step in self._steps:
                 step.transform.fn.setup()
         processes = 1 if self._remembers else may_fork()
-        parts = self._stages, self._memories, element, self._beside, processes
+        parts = self._stages, self._memories, element, self._beside, processes, self._begins
         _Run(*parts, packs=self._packs).finish()
 
     def close(self) -> None:
@@ -134,6 +137,7 @@ class _Run:
         element: object,
         beside: tuple[str, ...],
         processes: int,
+        begins: Begins | None,
         *,
         packs: bool,
     ) -> None:
@@ -145,6 +149,7 @@ class _Run:
         self._beside = beside
         self._leading = tuple(f"{label.partition('/')[0]}/" for label in beside)
         self._processes = processes
+        self._begins = begins
         self._apart: dict[Stage, _Answer | None] = {}
         self._fork: Fork | None = None
 
@@ -160,9 +165,8 @@ class _Run:
                 waiting = [stage for stage in waiting if not stage.after <= ended]
                 self._run_beside(ready)
                 stage = ready.pop(0)
-                _LOGGER.debug(
-                    "Running bundle for stage %s", "+".join(f"({s})" for s in stage.labels)
-                )
+                if self._begins is not None:
+                    self._begins(stage.labels)
                 self._run_stage(stage)
                 ended.add(stage)
                 for source in stage.reads:

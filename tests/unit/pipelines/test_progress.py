@@ -1,13 +1,11 @@
 import csv
 import io
-import logging
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from pipelines.progress import (
-    BUNDLE_LOGGER,
     SECONDS_UNTIL_ESTIMATE,
     Progress,
     ProgressLines,
@@ -17,7 +15,6 @@ from pipelines.progress import (
     batch_steps,
     printable,
     step_number,
-    step_of_record,
 )
 
 STEPS = ["Read", "Link", "Decide links", "Write links"]
@@ -146,33 +143,17 @@ def test_a_line_moves_no_cursor_and_turns_no_text():
 
 
 @pytest.mark.parametrize(
-    ("stage", "reached"),
+    ("labels", "reached"),
     [
-        ("(((ref_AppliedPTransform_Read-Files-Impulse_4)+(Read/Spread/Write))", 1),
-        ("((Link/Pair/Read)+(ref_AppliedPTransform_Decide-links-ParDo_7))", 2),
-        ("((ref_AppliedPTransform_Write-links-links-shards-Impulse_227))", 0),
-        ("(Write links/Impulse)+(Write links/Map)", 0),
-        ("(Write links/GroupByKey/Read)", 4),
-        ("(ref_PCollection_PCollection_41/Flatten)", 0),
+        (["Read/Files/Impulse", "Read/Spread/Write"], 1),
+        (["Decide links/ParDo", "Link/Pair/Read"], 2),
+        (["Write links/Impulse", "Write links/Map"], 0),
+        (["Write links/GroupByKey/Read"], 4),
+        (["Flatten"], 0),
     ],
 )
-def test_a_stage_tells_its_first_step(stage, reached):
-    assert step_number(STEPS, stage) == reached
-
-
-def test_the_local_runner_still_names_its_stages_there():
-    from apache_beam.runners.portability.fn_api_runner import fn_runner
-
-    assert fn_runner._BUNDLE_LOGGER.name == BUNDLE_LOGGER
-
-
-def test_only_the_beginning_of_a_stage_is_one():
-    def record(message, *arguments):
-        return logging.LogRecord(BUNDLE_LOGGER, logging.DEBUG, "", 0, message, arguments, None)
-
-    begins = "Running bundle for stage %s\n\tExpected outputs: %s timers: %s"
-    assert step_of_record(STEPS, record(begins, "(Link/Read)", {"(Read/": 1}, {})) == 2
-    assert step_of_record(STEPS, record("Update: %s %s", "(Link/Read)", 1)) == 0
+def test_a_stage_tells_its_first_step(labels, reached):
+    assert step_number(STEPS, labels) == reached
 
 
 def test_a_day_has_some_hundred_plain_lines():
@@ -185,15 +166,6 @@ def test_a_day_has_some_hundred_plain_lines():
     assert 50 < len(shown.getvalue().splitlines()) < 200
 
 
-def test_the_logger_is_left_as_it_was(tmp_path):
-    logger = logging.getLogger(BUNDLE_LOGGER)
-    before = logger.level, logger.propagate, list(logger.handlers)
-    with (tmp_path / "log").open("w") as stream, Progress(stream).following(STEPS):
-        logger.debug("Running bundle for stage %s", "(Link/Read)")
-    assert (logger.level, logger.propagate, list(logger.handlers)) == before
-    assert (tmp_path / "log").read_text() == ""
-
-
 def test_a_stream_in_memory_is_no_obstacle():
-    with Progress(io.StringIO()).following(STEPS):
-        pass
+    with Progress(io.StringIO()).following(STEPS) as begins:
+        assert begins is None

@@ -48,12 +48,4 @@ def test_operations_are_the_largest_components_of_each_rings_own_records(records
 @given(RECORDS, st.randoms(use_true_random=False))
 def test_order_of_records_does_not_matter(records, rng):
     shuffled = [rng.sample(record, len(record)) for record in rng.sample(records, len(records))]
-    assert rows(shuffled) == rows(records)
-
-
-def test_rows_are_sorted_by_id():
-    ids = [
-        entity_id for entity_id, _ in rows([["id-9", "id-3"], ["id-13", "id-1"], ["id-8", "id-2"]])
-    ]
-    assert ids == sorted(ids)
-    assert len(ids) == 6
+    assert rows(shuffled) == rows(records) == sorted(rows(records))

@@ -234,27 +234,6 @@ def test_an_edit_anywhere_before_the_offset_is_noticed(watched):
     assert not feed.poll(second.positions)
 
 
-def test_what_was_read_is_hashed_again_only_where_the_file_has_changed(watched, monkeypatch):
-    folder, feed, clock = watched
-    put(folder / "a.jsonl", lines(1, 2) + "{", clock.now)
-    positions = feed.poll({}).positions
-    with (folder / "a.jsonl").open("a") as file:
-        file.write('"complaint_id": "c3"')
-    hashed = []
-    source = "pipelines.streaming.watch_sources.raw_blocks"
-    monkeypatch.setattr(source, lambda *asked: hashed.append(asked) or iter(()))
-    feed.poll(positions)
-    assert len(hashed) == 1
-    monkeypatch.undo()
-    positions = feed.poll(positions).positions
-    monkeypatch.setattr(source, lambda *asked: hashed.append(asked) or iter(()))
-    for _ in range(3):
-        news = feed.poll(positions)
-        assert not news
-        positions = news.positions
-    assert len(hashed) == 1
-
-
 def test_a_table_that_was_only_touched_is_not_read_again(watched):
     folder, feed, clock = watched
     text = "complaint_id,source_org,received_at\nc2,amazon,2024-03-01T09:30:00Z\n"
@@ -267,23 +246,6 @@ def test_a_table_that_was_only_touched_is_not_read_again(watched):
     assert second.positions != first.positions
     put(folder / "b.csv", text.replace("c2", "c3"), clock.now - 50)
     assert ids(feed.poll(second.positions)) == ["c3"]
-
-
-def test_hidden_and_half_written_files_are_left_alone(watched):
-    folder, feed, clock = watched
-    for name in (".a.jsonl", "_a.jsonl", "a.jsonl.tmp", "a.part"):
-        put(folder / name, lines(1), clock.now)
-    assert not feed.poll({}, final=True)
-
-
-def test_a_file_that_is_not_read_becomes_a_reject_once(watched):
-    folder, feed, clock = watched
-    put(folder / "a.xlsx", b"PK\x03\x04" + b"\0" * 100, clock.now)
-    clock.now += SETTLED_SECONDS
-    news = feed.poll({})
-    (row,) = news.rejects[0].to_pylist()
-    assert (row["source"], row["code"]) == ("complaints/a.xlsx", "unreadable_file")
-    assert not feed.poll(news.positions)
 
 
 def test_a_file_that_vanishes_is_no_error(watched):

@@ -10,7 +10,7 @@ import xxhash
 from hypothesis import given, strategies as st
 
 from pipelines.options import UsageError
-from pipelines.streaming.state_folder import STATE_FOLDER, STEPS, StreamState
+from pipelines.streaming.state_folder import STATE_FOLDER, StreamState
 from pipelines.streaming.watch_sources import ReadPosition
 from schemas.enums import SourceRule
 from tests.support.examples import draws
@@ -255,26 +255,6 @@ def test_a_state_of_an_earlier_version_is_migrated_whenever_that_is_killed(tmp_p
     ticked(migrated, 2, 20, 0)
     assert shown(StreamState(output, RETENTION_DAYS)) == shown(migrated)
     assert not any(path.exists() for path in earlier)
-
-
-def test_each_version_in_between_has_its_step(tmp_path, monkeypatch):
-    state = written_by(8, tmp_path)
-    folder = "pipelines.streaming.state_folder"
-    later = {
-        10: lambda file: file._replace(
-            header=file.header | {"left_out": file.header["duplicates"]}
-        ),
-        11: lambda file: file._replace(header=file.header | {"expired": file.header["left_out"]}),
-    }
-    monkeypatch.setattr(f"{folder}.VERSION", 12)
-    monkeypatch.setattr(f"{folder}.STEPS", STEPS | later)
-    migrated = StreamState(str(tmp_path), RETENTION_DAYS, migrate=True)
-    assert migrated.alive.expired == state.alive.duplicates > 0
-    monkeypatch.setitem(later, 10, lambda file: file._replace(tables=file.tables[1:]))
-    monkeypatch.setattr(f"{folder}.STEPS", STEPS | later)
-    written_by(9, tmp_path / "9")
-    with pytest.raises(UsageError, match=r"whole\.state: cannot be read as the state"):
-        StreamState(str(tmp_path / "9"), RETENTION_DAYS, migrate=True)
 
 
 @pytest.mark.parametrize("migrate", [False, True])

@@ -10,13 +10,7 @@ from tests.support.examples import draws
 from tests.support.made_up_deltas import accepted
 from transforms.extract import MIN_TELLERS
 from transforms.extract.fingerprints import fingerprint_rows
-from transforms.stream.delta import (
-    PHRASE_COUNT,
-    drop_words_not_in,
-    phrase_counts,
-    prune_phrase_counts,
-    shown_phrases,
-)
+from transforms.stream.delta import PHRASE_COUNT, phrase_counts, prune_phrase_counts, shown_phrases
 
 PEOPLE = st.integers(1, MIN_TELLERS + 2)
 
@@ -77,12 +71,3 @@ def test_each_fingerprint_comes_with_its_words_and_numbers_masked():
     assert [line["value"] for line in lines] == read["values"][0].as_py()
     masked = text.replace("202 555 0123", "#")
     assert all(len(line["words"].split()) == 4 and line["words"] in masked for line in lines)
-
-
-def test_words_of_others_are_taken_off():
-    known = prune_phrase_counts(rows([(1, n, n, 0) for n in range(MIN_TELLERS)]), 0)
-    left = drop_words_not_in(rows([(1, 1, 1, 0), (2, 1, 1, 0)]), known)
-    assert left["words"].to_pylist() == ["words of 1 here", None]
-    assert left.drop_columns(["words"]) == rows([(1, 1, 1, 0), (2, 1, 1, 0)]).drop_columns(
-        ["words"]
-    )

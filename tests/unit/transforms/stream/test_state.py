@@ -14,14 +14,9 @@ from apache_beam.testing.util import assert_that
 from apache_beam.transforms.window import TimestampedValue
 
 from pipelines.runner import make_pipeline
-from schemas.cluster import ALERT
-from schemas.enums import EntityKind, RecordKind
-from tests.support.examples import LONG
+from schemas.enums import RecordKind
 from tests.support.made_up_deltas import START, accepted, delta_of
 from tests.support.made_up_evidence import mentions_of
-from tests.support.made_up_histories import history
-from transforms.alerts.raise_alerts import DropRepeatedAlerts
-from transforms.alerts.rules import AlertRules, several_orgs_alerts
 from transforms.decisions import DecisionsInForce
 from transforms.engine import MAIN
 from transforms.read.framing import Origin, Record
@@ -37,7 +32,6 @@ from transforms.stream.state import (
     TICKS,
     KeepState,
     Tick,
-    tick_windows,
     ticks_at_pulse,
     unexpired,
     with_record_times,
@@ -168,42 +162,6 @@ def test_what_is_too_late_is_counted_and_not_there():
     left = unexpired(rows, DecisionsInForce(newest=START + timedelta(days=91)), days)
     assert left["record_id"].to_pylist() == ["new"]
     assert unexpired(rows, DecisionsInForce(newest=START + timedelta(days=90)), days).num_rows == 2
-
-
-def test_over_a_year_state_holds_what_a_life_of_a_quarter_leaves(monkeypatch):
-    monkeypatch.setattr("transforms.stream.state.PARTITIONS", 1)  # each forgets by its own newest
-    days = dict.fromkeys(RETENTION_DAYS, 90) | {EntityKind.SCRIPT: 30}
-    days_of_records = range(0, 365, 28 if LONG else 60)
-    events = []
-    for day in days_of_records:
-        event = row(f"c{day}", day, narrative=f"they told me on day {day} to pay")
-        events += [accepted(event), Tick(10 + day, snapshot=False)]
-    ticks = seen(events, days)
-    for day in days_of_records:
-        alive = [f"c{other_day}" for other_day in days_of_records if day - 90 <= other_day <= day]
-        spoken = [f"c{other_day}" for other_day in days_of_records if day - 30 <= other_day <= day]
-        assert ticks[10 + day][RECORDS] == sorted(alive)
-        assert ticks[10 + day][FINGERPRINTS] == sorted(spoken)
-        assert ticks[10 + day]["expired"] == days_of_records.index(day) + 1 - len(alive)
-
-
-def test_an_alert_is_raised_at_one_tick_alone():
-    (alert,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules())
-    (other_alert,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "ftc"]), AlertRules())
-    batches = [
-        pa.RecordBatch.from_pylist(rows, ALERT) for rows in ([alert, alert], [alert, other_alert])
-    ]
-    pipeline = make_pipeline(["--runner=BundleBasedDirectRunner"])
-    stream = TestStream()
-    for second, batch in zip((10, 20), batches, strict=True):
-        stream.advance_watermark_to(second)
-        stream.add_elements([TimestampedValue(batch, second)])
-        stream.advance_watermark_to(second + 1)
-    raised = (
-        pipeline | stream.advance_watermark_to_infinity() | tick_windows() | DropRepeatedAlerts()
-    )
-    ids = raised | beam.FlatMap(lambda batch: batch["alert_id"].to_pylist())
-    assert sorted(collected(pipeline, ids)) == sorted([alert["alert_id"], other_alert["alert_id"]])
 
 
 def test_ticks_by_the_clock_skip_what_was_slept_through(monkeypatch):

@@ -4,9 +4,7 @@ import errno
 import re
 
 import apache_beam as beam
-import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, strategies as st
 
@@ -73,13 +71,6 @@ def test_a_name_leads_nowhere_else_and_is_not_passed_over(source, position):
     folder, name = rejects_file_name(source, position).split("/")
     assert folder == "rejects"
     assert re.fullmatch(r"[A-Za-z0-9-][A-Za-z0-9._-]{0,90}\.parquet", name)
-
-
-def test_a_long_name_of_a_topic_leaves_its_rejects_readable(tmp_path):
-    path = tmp_path / rejects_file_name("kafka:complaints_" + "b" * 59, 3)
-    path.parent.mkdir()
-    pq.write_table(pa.table({"code": ["bad_json"]}), path)
-    assert ds.dataset(path.parent).to_table().num_rows == 1
 
 
 def test_rejects_are_there_whole_or_as_they_were(tmp_path, monkeypatch):

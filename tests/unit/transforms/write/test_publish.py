@@ -55,17 +55,6 @@ def test_a_first_run_is_published_and_publishing_again_changes_nothing(tmp_path)
         assert left_behind(output) == []
 
 
-def test_a_newer_run_takes_the_place_of_an_older_one_and_of_all_its_files(tmp_path):
-    output = tmp_path / "run"
-    first = staged(output, "one", b"1")
-    publish_run(first[0], str(output), *first[1:])
-    (output / "a/extra").touch()
-    second = staged(output, "two", b"2")
-    publish_run(second[0], str(output), *second[1:])
-    assert run_in(output) == "two"
-    assert left_behind(output) == []
-
-
 def die_at(monkeypatch, step, error):
     """Make the `step`-th call that touches the disk raise, and all calls after it."""
     calls = iter(range(STEPS))
