@@ -44,12 +44,12 @@ from transforms.stream import (
     SnapshotOptions,
     Tick,
     WriteRejects,
-    collect_phrases,
     count_live_records,
     deltas_of_records,
     deltas_of_rejects,
     gone_of,
     longest_retention,
+    shown_phrases,
     snapshot_run,
     stated_in_records,
     unexpired,
@@ -182,7 +182,7 @@ class AnalyzeTick(beam.PTransform):
             unexpired, decided, self.days
         )
         phrases = AsSingleton(
-            start | "Words" >> beam.Map(collect_phrases, AsList(alive[PHRASES]))
+            start | "Words" >> beam.Map(lambda _, rows: shown_phrases(rows), AsList(alive[PHRASES]))
         )  # one batch
         all_evidence = (
             alive[MAIN] | "Expire" >> beam.Map(unexpired, decided, self.days),

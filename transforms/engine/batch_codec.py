@@ -11,11 +11,9 @@ import copyreg
 import mmap
 import os
 import tempfile
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing import Value
 from typing import Any
 
@@ -191,44 +189,15 @@ def _map_array(
     return np.frombuffer(mapped, kind).reshape(shape)
 
 
-class _BatchPickler:
-    """Pickles batches in their encoded form, each encoded once while it lives.
-
-    Beam encodes a batch wherever it counts its bytes: before it writes it and after it read it.
-    """
-
-    def __init__(self) -> None:
-        self._encoded: dict[int, tuple[weakref.ref[pa.RecordBatch], tuple[bytes, EncodedBatch]]]
-        self._encoded = {}
-
-    def __call__(self, batch: pa.RecordBatch) -> _Reduced:
-        """Reduces a batch to the arguments of `_unpickle_batch`."""
-        known = self._encoded.get(id(batch))
-        if known is not None and known[0]() is batch:
-            return _unpickle_batch, known[1]
-        arguments = batch.schema.serialize().to_pybytes(), encode_batch(batch, batch.schema)
-        self.remember(batch, arguments)
-        return _unpickle_batch, arguments
-
-    def remember(self, batch: pa.RecordBatch, arguments: tuple[bytes, EncodedBatch]) -> None:
-        """Keeps the encoded form of a batch for as long as the batch lives."""
-        key = id(batch)
-        self._encoded[key] = weakref.ref(batch, partial(self._forget, key)), arguments
-
-    def _forget(self, key: int, gone: weakref.ref[pa.RecordBatch]) -> None:
-        # Another batch may live at the same address by now.
-        if key in self._encoded and self._encoded[key][0] is gone:
-            del self._encoded[key]
+def _reduce_rows(batch: pa.RecordBatch) -> _Reduced:
+    schema: bytes = batch.schema.serialize().to_pybytes()
+    return _unpickle_rows, (schema, encode_batch(batch, batch.schema))
 
 
-def _unpickle_batch(schema: bytes, encoded: EncodedBatch) -> pa.RecordBatch:
-    batch = decode_batch(encoded, pa.ipc.read_schema(pa.py_buffer(schema)))
-    _BATCH_PICKLER.remember(batch, (schema, encoded))
-    return batch
+def _unpickle_rows(schema: bytes, encoded: EncodedBatch) -> pa.RecordBatch:
+    return decode_batch(encoded, pa.ipc.read_schema(pa.py_buffer(schema)))
 
-
-_BATCH_PICKLER = _BatchPickler()
 
 # Between two steps that a runner does not fuse, Beam pickles a batch. Arrow's own way sends it as
 # it lies in memory, and a slice with all that it was cut from.
-copyreg.pickle(pa.RecordBatch, _BATCH_PICKLER)
+copyreg.pickle(pa.RecordBatch, _reduce_rows)

@@ -1,9 +1,9 @@
 from .delta import (
     DELTA_SCHEMAS as DELTA_SCHEMAS,
     Delta as Delta,
-    collect_phrases as collect_phrases,
     empty_delta as empty_delta,
     gone_of as gone_of,
+    shown_phrases as shown_phrases,
     stated_in_records as stated_in_records,
     unexpired_stated as unexpired_stated,
 )

@@ -138,11 +138,6 @@ def shown_phrases(rows: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
     return pa.record_batch([pa.array(value), words], PHRASE)
 
 
-def collect_phrases(_: object, rows: list[pa.RecordBatch]) -> pa.RecordBatch:
-    """Converts all PHRASE_COUNT rows of a window to PHRASE rows; the first argument is ignored."""
-    return shown_phrases(rows)
-
-
 def _words_at_first(value: Array, known: pa.RecordBatch) -> pa.Array:
     """Returns the words of sorted fingerprints, by PHRASE rows, at the first row of each only."""
     places = np.where(

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 
-from transforms.local import local_executor
+from transforms.local import LocalExecutor, local_executor
 from transforms.stream.state import STATE_OUTPUTS, TICKS
 
 
@@ -44,41 +45,29 @@ def _named(value: Any, name: str) -> tuple[int, tuple[str, Any]]:
 
 
 class _RunOnOneWorker(beam.DoFn):
-    """Applies `analyze` to all outputs of a tick."""
+    """Applies `analyze` to all outputs of a tick, in a local pipeline."""
 
     def __init__(self, analyze: Any) -> None:
         self._analyze = analyze
-        self._pipelines: dict[bool, _TickPipeline] = {}
+        self._alerts: list[pa.RecordBatch] = []
+        self._steps: dict[bool, LocalExecutor] = {}
 
     def process(self, keyed: tuple[int, Iterable[tuple[str, Any]]]) -> Iterator[pa.RecordBatch]:
         whole: dict[str, list[Any]] = {name: [] for name in STATE_OUTPUTS}
         for name, value in keyed[1]:
             whole[name].append(value)
         snapshot = any(tick.snapshot for tick in whole[TICKS])
-        if snapshot not in self._pipelines:
-            # A transform belongs to the pipeline that it was applied to, so it is copied.
-            analyze = replace(self._analyze, **({} if snapshot else {"snapshots": None}))
-            self._pipelines[snapshot] = _TickPipeline(analyze)
-        yield from self._pipelines[snapshot].run(whole)
+        if snapshot not in self._steps:
+            self._steps[snapshot] = local_executor(partial(self._build, snapshot=snapshot))
+        self._alerts.clear()
+        self._steps[snapshot].run(whole)
+        yield from [*self._alerts]
 
-
-class _TickPipeline:
-    """Runs `analyze` on all outputs of a tick, in a local pipeline."""
-
-    def __init__(self, analyze: Any) -> None:
-        self._analyze = analyze
-        self._alerts: list[pa.RecordBatch] = []
-        self._executor = local_executor(self._build)
-
-    def _build(self, pipeline: beam.Pipeline) -> None:
+    def _build(self, pipeline: beam.Pipeline, *, snapshot: bool) -> None:
+        # A transform belongs to the pipeline that it was applied to, so it is copied.
+        analyze = replace(self._analyze, **({} if snapshot else {"snapshots": None}))
         whole = pipeline | "Whole" >> beam.Impulse()
         kept = {
             name: whole | f"Take {name}" >> beam.FlatMap(itemgetter(name)) for name in STATE_OUTPUTS
         }
-        _ = kept | "Look" >> self._analyze | "Collect" >> beam.Map(self._alerts.append)
-
-    def run(self, whole: Mapping[str, list[Any]]) -> list[pa.RecordBatch]:
-        """Returns the alerts of a tick."""
-        self._alerts.clear()
-        self._executor.run(whole)
-        return [*self._alerts]
+        _ = kept | "Look" >> analyze | "Collect" >> beam.Map(self._alerts.append)

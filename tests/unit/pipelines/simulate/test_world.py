@@ -229,17 +229,6 @@ def test_hubs_serve_several_rings_and_are_in_no_truth(world):
     assert all(named[line] for line in lines)
 
 
-def test_copycats_send_what_others_sent_under_another_name(world):
-    by_content = Counter()
-    people = {}
-    for record in records(world, "complaints"):
-        rest = {name: record[name] for name in record if name not in ("complaint_id", "source_org")}
-        key = json.dumps({k: v for k, v in rest.items() if k != "victim_id"}, sort_keys=True)
-        by_content[key] += 1
-        people.setdefault(key, set()).add(record["victim_id"])
-    assert sum(len(who) > 1 for who in people.values()) > 2
-
-
 def test_near_misses_are_mistyped_numbers_of_a_ring_and_nobody_elses(tmp_path):
     simulate(World(complaints=2000, operations=10, days=60, noise=4), tmp_path)
     truth = {entity_id for entity_id, _ in table(tmp_path, "truth")}

@@ -174,15 +174,6 @@ def test_a_table_whose_last_row_has_no_end_waits_longer(watched, encoding):
     assert len(ids(feed.poll({}))) == 3
 
 
-def test_another_file_of_the_same_name_is_read_anew(watched):
-    folder, feed, clock = watched
-    put(folder / "a.jsonl", lines(1, 2), clock.now)
-    first = feed.poll({})
-    put(folder / "new", lines(3), clock.now + 1)
-    (folder / "new").rename(folder / "a.jsonl")
-    assert ids(feed.poll(first.positions)) == ["c3"]
-
-
 @pytest.mark.parametrize(
     ("content", "read"),
     [

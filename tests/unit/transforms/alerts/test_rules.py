@@ -91,14 +91,6 @@ def test_several_organisations_alert_when_the_last_of_them_reports():
     assert alert["alert_id"] not in ids
 
 
-def test_a_new_member_of_a_known_cluster():
-    (alert,) = identifier_alerts(history(0, joins=True, ties=["phone:+18885550199"]), FIVE, EVER)
-    assert alert["kind"] == AlertKind.JOINED_CLUSTER
-    assert alert["known_clusters"] == [KNOWN]
-    assert alert["tied_to"] == ["phone:+18885550199"]
-    assert not kinds(history(0))
-
-
 def test_a_burst_is_what_the_days_before_do_not_explain():
     sparse = [DAY * day for day in range(0, 30, 10)]
     assert AlertKind.BURST in kinds(history(*sparse, *(DAY * 30 + n / 10 for n in range(9))))
@@ -119,16 +111,6 @@ def test_a_referred_cluster_that_wakes():
     assert not kinds(history(0, 11, cluster_id=OTHER), rules)
     moved = history(0, 11, cluster_id=OTHER, known_cluster=KNOWN)  # it was a member then
     assert kinds(moved, rules) == {AlertKind.REFERRED_AWAKE}
-
-
-def test_two_members_wake_a_cluster_once():
-    rules = AlertRules(referred={KNOWN: at(10)[0]})
-    ids = {
-        alert["alert_id"]
-        for name in ("phone:+1888", "phone:+1877")
-        for alert in identifier_alerts(history(11, entity_id=name), rules, EVER)
-    }
-    assert len(ids) == 1
 
 
 def test_the_past_is_no_news():

@@ -5,7 +5,6 @@ import json
 import os
 import threading
 from contextlib import suppress
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow as pa
@@ -193,32 +192,23 @@ def test_it_is_told_of_core_identifiers_alone_and_of_the_others_by_number(hook, 
     assert (shown["core"], shown["reviewed"]) == ([ring, also], [also])
 
 
-def test_of_what_is_linked_to_no_other_it_is_told_once_that_was_reviewed(hook, tmp_path):
+@pytest.mark.parametrize(
+    ("hours", "alone", "told"),
+    [((0, 30), False, True), ((0, 30), True, False), ((0, 0, 1, 2, 3), False, False)],
+)
+def test_of_a_burst_or_what_is_linked_to_no_other_it_is_told_what_was_reviewed(
+    hook, tmp_path, hours, alone, told
+):
     """Confused victims of two companies put their bank's line where a scammer's should be."""
     url, asked, _ = hook
     bank = "phone:+18885550123"
     for number, reviewed in enumerate((set(), {bank})):
-        told = history(0, 1, orgs=("amazon", "microsoft"), core={bank}, reviewed=reviewed)
-        (row,) = several_orgs_alerts(replace(told, alone=True), AlertRules())
-        assert (row["entity_id"], row["core"]) == (bank, [bank]) and "alone" in row["flags"]
+        line = history(*hours, core={bank}, reviewed=reviewed, joins=True, alone=alone)
+        (row,) = joined_cluster_alerts(line, AlertRules())
+        assert (row["entity_id"], row["core"]) == (bank, [bank])
         batch = pa.RecordBatch.from_pylist([row | {"alert_id": str(number)}], ALERT)
         list(post_alerts(batch, url, str(tmp_path), owe=False))
-    hidden, shown = (json.loads(body) for _, body in asked)
-    assert (hidden["entity_id"], hidden["core"], hidden["left_out"]) == (None, [], 1)
+    first, shown = (json.loads(body) for _, body in asked)
     assert (shown["entity_id"], shown["core"], shown["left_out"]) == (bank, [bank], 0)
-
-
-def test_of_a_burst_it_is_told_reviewed_identifiers_alone(hook, tmp_path):
-    url, asked, _ = hook
-    ring, also = "phone:+18885550123", "phone:+18885550199"
-    more = {"core": {ring, also}, "reviewed": {also}, "joins": True, "ties": [also]}
-    histories = [history(*hours, **more) for hours in ((0, 0, 1, 2, 3), (0, 30, 60, 90, 120))]
-    alerts = [alert for line in histories for alert in joined_cluster_alerts(line, AlertRules())]
-    assert [alert["flags"] for alert in alerts] == [["burst", "one_source"], ["one_source"]]
-    for number, alert in enumerate(alerts):
-        batch = pa.RecordBatch.from_pylist([alert | {"alert_id": str(number)}], ALERT)
-        list(post_alerts(batch, url, str(tmp_path), owe=False))
-    burst, steady = (json.loads(body) for _, body in asked)
-    assert (burst["entity_id"], burst["tied_to"], burst["core"]) == (None, [also], [also])
-    assert burst["left_out"] == 1
-    assert (steady["entity_id"], steady["core"]) == (ring, [ring, also])
+    hidden = (bank, [bank], 0) if told else (None, [], 1)
+    assert (first["entity_id"], first["core"], first["left_out"]) == hidden

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from transforms.write import job_pool
 from transforms.write.job_pool import JobError, local_job_pool
 
 
@@ -27,6 +28,10 @@ def failing(put):
 
 def ending(put):
     os._exit(1)
+
+
+def hanging(put):
+    time.sleep(600)
 
 
 def jobs(count):
@@ -60,9 +65,16 @@ def test_any_number_of_processes_writes_the_same_in_the_same_order(tmp_path):
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
-    [(failing, r"ValueError in test_job_pool\.py:\d+"), (ending, "ended early")],
+    [
+        (failing, r"ValueError in test_job_pool\.py:\d+"),
+        (ending, "ended early"),
+        (hanging, "hangs"),
+    ],
 )
-def test_a_job_that_fails_fails_the_run_and_says_nothing_of_its_data(tmp_path, wanted, message):
+def test_a_job_that_fails_fails_the_run_and_says_nothing_of_its_data(
+    tmp_path, monkeypatch, wanted, message
+):
+    monkeypatch.setattr(job_pool, "ANSWER_SECONDS", 3.0)
     with pytest.raises(JobError, match=message) as raised:
         done(tmp_path / "r", 2, [*jobs(2), wanted, *jobs(50)])
     assert "victim" not in str(raised.value)
