@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.batch.options import MOST_PARTITIONS, parse
+from pipelines.batch.options import parse
 from pipelines.batch.plan import flags_for_size
 from pipelines.options import UsageError
 from pipelines.streaming.options import parse as parse_stream
@@ -40,19 +40,10 @@ def test_lists_may_be_given_together_and_again():
 
 
 @pytest.mark.parametrize(
-    "flags", [["--direct_num_worker=2"], ["--runer", "FlinkRunner"], ["--nonsense"], ["-x"]]
+    "word", ["--runer=FlinkRunner", "--nonsense", "-x", "unexpected", "--over", "--direct_num=2"]
 )
-def test_a_flag_that_nobody_knows_is_refused(flags):
-    refused([*LEAST, *flags], "unknown option", flags[0].partition("=")[0])
-
-
-def test_an_unexpected_word_is_refused():
-    refused(["unexpected", *LEAST], "unexpected")
-
-
-@pytest.mark.parametrize("flag", ["--over", "--complaint", "--direct_num=2"])
-def test_abbreviations_are_refused(flag):
-    refused([*LEAST, flag], flag.partition("=")[0])
+def test_a_word_that_nobody_knows_and_an_abbreviation_are_refused(word):
+    refused([*LEAST, word], word.partition("=")[0])
 
 
 @pytest.mark.parametrize(
@@ -64,7 +55,6 @@ def test_abbreviations_are_refused(flag):
         ([*LEAST, "--shards", "0"], "1 to 10000"),
         ([*LEAST, "--as-of", "tomorrow"], "ISO 8601"),
         ([*LEAST, "--as-of", "2024-03-01"], "no zone"),
-        ([*LEAST, "--as-of", "0001-01-01T00:00:00+14:00"], "ISO 8601"),
         ([*LEAST, "--as-of", "9999-12-31T23:59:59-14:00"], "ISO 8601"),
         ([*LEAST, "--calls-direction", "sideways"], "inbound"),
         ([*LEAST, "--victim-country", "USA"], "two letters"),
@@ -81,20 +71,12 @@ def test_as_of_is_taken_to_utc():
     assert options.as_of.tzinfo is UTC
 
 
-@pytest.mark.parametrize("runner", [["--runner=FlinkRunner"], ["--runner", "FlinkRunner"]])
-def test_the_users_runner_wins(runner):
-    assert parse([*LEAST, *runner]).beam == tuple(runner)
+def test_the_users_runner_wins():
+    assert parse([*LEAST, "--runner", "FlinkRunner"]).beam == ("--runner", "FlinkRunner")
 
 
 def test_beams_own_options_pass_through():
-    flags = [
-        "--direct_num_workers=2",
-        "--project",
-        "p",
-        "--setup_file",
-        "./setup.py",
-        "--streaming",
-    ]
+    flags = ["--direct_num_workers=2", "--project", "p", "--streaming"]
     assert parse([*LEAST, *flags]).beam == (*flags, "--runner=FnApiRunner")
 
 
@@ -133,13 +115,11 @@ def test_the_command_line_wins_over_the_file(tmp_path):
     [
         ("colour = 1", "unknown option 'colour' (see"),
         ("weights = 'x'", "unknown option 'weights'; did you mean priority-weights? (see"),
-        ("help = true", "unknown option 'help'"),
         ("overwrite = 'yes'", "overwrite"),
         ("complaints = ['a', 3]", "complaints"),
         ("output = 3", "output"),
         ("shards = 0", "1 to 10000"),
         ("shards = true", "shards: takes a value"),
-        ("as_of = 2024-03-01", "as_of"),
         ("as_of = 2024-03-01T00:00:00", "no zone"),
         ("output = ", "not TOML"),
         ("output = " + "1" * 10_000, "a number that is too long"),
@@ -156,25 +136,12 @@ def test_a_toml_file_that_is_not_there_or_not_text(tmp_path):
     refused([*LEAST, "--config", str(tmp_path / "latin.toml")], "not TOML")
 
 
-@pytest.mark.parametrize("count", ["0", "x", "65537"])
-def test_a_bad_count_of_partitions_is_refused(count):
-    refused([*LEAST, f"--partitions={count}"], "--partitions", "1 to 65536", "--help")
-
-
-@pytest.mark.parametrize("words", [["--partitions=64"], ["--partitions", "64"]])
-def test_what_the_steps_read_is_handed_to_them_as_options_of_beam(words):
-    flags = parse([*LEAST, *words]).beam
-    assert "--partitions=64" in flags
-    assert PipelineOptions(list(flags)).view_as(ShuffleOptions).partitions == 64
-
-
-def test_a_toml_file_gives_them_too(tmp_path):
-    assert "--partitions=8" in parse([*LEAST, *config(tmp_path, "partitions = 8")]).beam
+def test_a_count_of_partitions_is_handed_to_the_steps_as_an_option_of_beam(tmp_path):
+    for words in (["--partitions", "64"], config(tmp_path, "partitions = 64")):
+        flags = parse([*LEAST, *words]).beam
+        assert PipelineOptions(list(flags)).view_as(ShuffleOptions).partitions == 64
+    refused([*LEAST, f"--partitions={MAX_PARTITIONS + 1}"], "--partitions", "1 to 65536", "--help")
     refused([*LEAST, *config(tmp_path, "partitions = 0")], "run.toml", "1 to 65536")
-
-
-def test_their_bounds_are_those_of_the_steps():
-    assert MOST_PARTITIONS == MAX_PARTITIONS
 
 
 def test_what_one_worker_does_in_a_stream_has_no_such_option():

@@ -1,6 +1,5 @@
 """`ringtrace keys`: made once, for its owner's eyes; a partner's is trusted by fingerprint."""
 
-import json
 import os
 import pickle
 import shutil
@@ -13,20 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from pipelines import cli, key_store, private_keys
 from pipelines.options import UsageError
 from pipelines.run_folder import run_signer
-from pipelines.safe_files import write_whole
 from pipelines.user_files import custody_policy
 from reports import signing
-from schemas.entity import VICTIM_ENTRY
 from schemas.extras import install_command
 from tests.support.changed import replace
-from transforms.custody import RECORD_MAC_BYTES, RegisterKey
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +42,12 @@ def keys(*words):
     return cli.main(["keys", *map(str, words)])
 
 
-def test_a_key_is_made_on_first_need_and_reported(home, capsys):
-    key = key_store.own_key()
+def test_a_key_is_made_on_first_need_for_its_owner_alone_and_reported(home, capsys):
+    before = os.umask(0)
+    try:
+        key = key_store.own_key()
+    finally:
+        os.umask(before)
     said = capsys.readouterr().err
     assert signing.key_id(key.public_key()) in said
     assert str(home / "own.pem") in said
@@ -67,15 +65,6 @@ def test_several_at_once_make_one_key():
     assert len(set(made)) == 1
 
 
-def test_umask_cannot_open_the_key(home):
-    before = os.umask(0)
-    try:
-        key_store.own_key()
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((home / "own.pem").stat().st_mode) == 0o600
-
-
 def test_a_key_that_others_can_read_is_refused(home):
     key_store.own_key()
     (home / "own.pem").chmod(0o640)
@@ -83,8 +72,7 @@ def test_a_key_that_others_can_read_is_refused(home):
         key_store.own_key()
 
 
-@pytest.mark.parametrize("folder", ["", "trusted"])
-@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+@pytest.mark.parametrize(("folder", "mode"), [("", 0o770), ("trusted", 0o707)])
 def test_a_folder_that_others_can_write_is_refused(home, capsys, folder, mode):
     assert keys("make") == 0
     (home / folder).mkdir(exist_ok=True)
@@ -115,13 +103,9 @@ def test_a_given_key_is_used_and_never_made(tmp_path):
     assert key_store.own_key(path).private_bytes_raw() == key.private_bytes_raw()
 
 
-def test_where_nothing_may_be_made_it_is_refused(home):
+def test_nothing_is_made_unasked(home, capsys):
     with pytest.raises(UsageError, match="keys make"):
         key_store.own_key(make=False)
-    assert not home.exists()
-
-
-def test_show_makes_nothing(home, capsys):
     assert keys() == 0
     assert "none yet" in capsys.readouterr().out
     assert not home.exists()
@@ -172,7 +156,7 @@ def test_distrust(theirs, capsys):
     assert key_store.read_note("microsoft", signer).revoked_since is None
 
 
-@pytest.mark.parametrize("org", ["../up", "a/b", "", ".", "A", "x" * 65, "a\nb", "..", "-x", "é"])
+@pytest.mark.parametrize("org", ["../up", "a/b", "", "x" * 65, "é"])
 def test_a_name_cannot_climb_out_of_the_folder(org, theirs, home):
     path, signer = theirs
     assert keys("trust", "--fingerprint", signer, "--", org, path) == 2
@@ -185,12 +169,6 @@ def test_a_private_key_is_not_taken_for_a_partners(tmp_path, capsys):
     key_store.own_key()
     assert keys("trust", "x", key_store.own_path(), "--fingerprint", "0" * 64) == 2
     assert "private key" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("words", [["nonsense"], ["trust"], ["show", "--x"], ["make", "extra"]])
-def test_wrong_usage_is_one_line(words, capsys):
-    assert keys(*words) == 2
-    assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.fixture
@@ -375,19 +353,8 @@ def agent(tmp_path, monkeypatch):
             break
         time.sleep(0.05)
     for kind in ("ed25519", "ecdsa"):
-        made = [
-            "ssh-keygen",
-            "-q",
-            "-t",
-            kind,
-            "-N",
-            "",
-            "-C",
-            f"{kind} of Ada",
-            "-f",
-            folder / kind,
-        ]
-        subprocess.run(made, check=True)
+        words = f"ssh-keygen -q -t {kind} -f {folder / kind}".split()
+        subprocess.run([*words, "-N", "", "-C", f"{kind} of Ada"], check=True)
         subprocess.run(["ssh-add", "-q", folder / kind], check=True)
     yield
     process.terminate()
@@ -395,7 +362,7 @@ def agent(tmp_path, monkeypatch):
     shutil.rmtree(folder)
 
 
-def test_an_agent_signs_and_gives_no_key_away(agent, home, capsys):
+def test_an_agent_signs_and_gives_no_key_away(agent, capsys, monkeypatch):
     assert keys("make", "--agent", "ecdsa of Ada") == 2
     assert "ed25519 of Ada" in capsys.readouterr().err
     assert keys("make", "--agent", "ed25519 of Ada") == 0
@@ -412,12 +379,9 @@ def test_an_agent_signs_and_gives_no_key_away(agent, home, capsys):
         key.sign(b"content")
     assert sign(b"run") is None
     assert "the run is left unsigned" in capsys.readouterr().err
-
-
-def test_without_an_agent_it_is_one_line(home, monkeypatch, capsys):
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    assert keys("make", "--agent", "x") == 2
-    assert "ssh-agent" in capsys.readouterr().err
+    monkeypatch.delenv("SSH_AUTH_SOCK")
+    with pytest.raises(UsageError, match="there is no agent"):
+        key.sign(b"content")
 
 
 @pytest.mark.parametrize("file", ["trusted/microsoft", "pem", "json", "policy.toml"])
@@ -446,28 +410,19 @@ def test_a_trusted_file_that_is_another_key_is_refused(home, theirs):
 
 @pytest.mark.parametrize(
     "text",
-    ["two_people = 1", 'two_people = ["dispute"]', "x = 1", "longest_offer_days = 400", "= =",
-     "require_signed_decisions = 1", "least_shared_count = 2"],
-)  # fmt: skip
+    [
+        'two_people = ["dispute"]',
+        "x = 1",
+        "longest_offer_days = 400",
+        "= =",
+        "least_shared_count = 2",
+    ],
+)
 def test_a_wrong_policy_is_one_line(home, text):
     home.mkdir()
     (home / "policy.toml").write_text(text)
     with pytest.raises(UsageError, match=r"policy\.toml"):
         custody_policy()
-
-
-def test_a_write_that_fails_leaves_what_was_there(home, monkeypatch):
-    path = home / "overlap" / "answered-x.json"
-    write_whole(path, b"before")
-
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UsageError, match="No space left"):
-        write_whole(path, b"after")
-    assert path.read_bytes() == b"before"
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_what_was_built_before_a_key_was_void_stays(theirs):
@@ -480,73 +435,3 @@ def test_what_was_built_before_a_key_was_void_stays(theirs):
     key_store.distrust("microsoft", signer, since)
     assert key_store.void_reason("microsoft", signer, before) == ""
     assert "void from 2024-06-01" in key_store.void_reason("microsoft", signer, since)
-
-
-@pytest.fixture
-def register(tmp_path):
-    """Writes a victim register of a key, and returns its folder."""
-    schema = pa.schema([field.with_nullable(True) for field in VICTIM_ENTRY])
-
-    def write(key_id):
-        folder = tmp_path / "victims"
-        folder.mkdir(exist_ok=True)
-        pq.write_table(pa.Table.from_pylist([{"key_id": key_id}], schema), folder / "x.parquet")
-        return str(folder)
-
-    return write
-
-
-def test_a_register_counts_under_its_own_secret_alone(home, register, capsys):
-    assert key_store.register_source(None, use=True) is None
-    assert not home.exists()
-    key = key_store.register_source(None, use=True, make=True).key
-    assert str(key_store.register_path()) in capsys.readouterr().err
-    folder = register(key.key_id)
-    source = key_store.register_source(None, use=True, files=[folder])
-    assert (source.key, source.files) == (key, (f"{folder}/x.parquet",))
-    register("0" * 16)
-    with pytest.raises(UsageError, match=rf"of the key 0+, here is {key.key_id}"):
-        key_store.register_source(None, use=True, files=[folder])
-    key_store.register_path().unlink()
-    with pytest.raises(UsageError, match=r"of the key 0+, none is here"):
-        key_store.register_source(None, use=True, files=[folder])
-
-
-def test_a_given_secret_of_the_register_is_the_one_that_counts(tmp_path, register):
-    key_file = tmp_path / "secret"
-    key_file.write_bytes(b"s" * 32)
-    key_file.chmod(0o600)
-    key = RegisterKey(b"s" * 32)
-    assert key_store.register_key(None) != key
-    files = [register(key.key_id)]
-    assert key_store.register_source(str(key_file), use=True, files=files).key == key
-    key_file.write_bytes(b"s" * 31)
-    with pytest.raises(UsageError, match="is not a key of 32 bytes"):
-        key_store.register_key(str(key_file))
-
-
-@pytest.mark.parametrize(
-    ("register_key", "files", "named"),
-    [("secret", [], "--register-key,"), (None, ["victims"], "--register,")],
-)
-def test_no_register_goes_with_no_other_option_of_it(register_key, files, named):
-    with pytest.raises(UsageError, match=f"leave out {named}"):
-        key_store.register_source(register_key, use=False, files=files)
-    assert key_store.register_source(None, use=False) is None
-
-
-def test_erased_records_are_known_by_the_secret_that_named_them(capsys):
-    assert key_store.erasures(None) is None
-    key = key_store.register_key(None)
-    path, mac = key_store.erased_path(), bytes(RECORD_MAC_BYTES)
-    path.write_text(json.dumps({"key_id": key.key_id, "macs": [mac.hex()]}) + "\n")
-    erased = key_store.erasures(None)
-    assert (erased.key, erased.macs) == (key, {mac})
-    key_store.register_path().unlink()
-    with pytest.raises(UsageError, match=f"under the key {key.key_id}, none is here"):
-        key_store.erasures(None)
-    assert not key_store.register_path().exists()
-    for line in ("{}", "x", json.dumps({"key_id": key.key_id, "macs": ["00"]})):
-        path.write_text(f"{line}\n")
-        with pytest.raises(UsageError, match="line 1: was changed"):
-            key_store.erasures(None)

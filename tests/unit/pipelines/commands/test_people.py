@@ -99,9 +99,8 @@ def test_names_in_utf_8_decide_without_a_file(client, server, form, name):
 
 @pytest.mark.parametrize(
     ("name", "status"),
-    [("zoe", 200), ("Zoë", 200), ("zoe@desk", 200), ("ZOE", 403), ("zое", 403), ("Mallory", 403),
-     ("zoe\u200b", 403), ("a\u202eb", 403), ("", 403), ("%C5%81ukasz", 403)],
-)  # fmt: skip
+    [("Zoë", 200), ("zoe@desk", 200), ("ZOE", 403), ("zое", 403), ("zoe\u200b", 403), ("", 403)],
+)
 def test_who_is_not_on_the_list_is_not_let_in(client, server, name, status):
     answer = get(client, server, "about", name)
     assert answer.status_code == status
@@ -169,14 +168,6 @@ def test_roles_of_a_header_stand_for_those_of_the_file(client, server):
         named = of("amit", **{"x-roles": roles})
         assert post(client, server, "narrative", body, **named).status_code == status
     assert post(client, server, "narrative", body, **of("zoe")).status_code == 403
-
-
-def test_who_read_which_narrative_is_shown_to_the_owner(client, server):
-    post(client, server, "narrative", {"org": "amazon", "id": "A-1"}, **of("Zoë"))
-    (view,) = get(client, server, "views", "Иван").json()["views"]
-    assert (view["person"], view["org"], view["record"]) == ("zoe", "amazon", "A-1")
-    assert view["run"] == "run-made-up" and view["when"].endswith("Z")
-    assert get(client, server, "views", "zoe").status_code == 403
 
 
 SECRETS = ("the panel", "zoe", "Zoë", "confirm", "dispute", PHONE.partition("+")[2] + "!")
