@@ -6,18 +6,13 @@ says who has it, and what was taken back. The command reads only the given paths
 of keys; it sends nothing.
 
     aliases.csv    number,system,id,url,who,when    private: its names in the own case systems
-
-With --linkset the answer is a set of links (RFC 9264, application/linkset+json) below the address
-of the own resolver: links to each alias with a url, and to the files that print the number.
 """
 
 from __future__ import annotations
 
 import csv
-import json
-import re
 import sys
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -95,15 +90,6 @@ class Holding:
         return {evidence_number(self.issuer, referent): referent for referent in things}
 
 
-def _web_folder(text: str) -> str:
-    """Reads the base address of the resolver."""
-    if not re.fullmatch(r"https?://[\w.:-]+(/[\w.~/-]*)?", text):
-        raise ArgumentTypeError(
-            f"{text[:80]!r} is no address; give one such as https://numbers.example/"
-        )
-    return f"{text.rstrip('/')}/"
-
-
 add_arguments = all_of(
     flag("number", "NUMBER", "an evidence number, a case number or a partner's number"),
     flag("paths", "DIR", "packages, offers and runs to look it up in", nargs="+"),
@@ -111,12 +97,6 @@ add_arguments = all_of(
         "--aliases",
         "FILE",
         "CSV of number, system, id, url, who, when: what your own systems call it",
-    ),
-    flag(
-        "--linkset",
-        "URL",
-        "print links of the number (RFC 9264) instead, for a resolver of your own at this address",
-        type=_web_folder,
     ),
     LEDGER_FLAG,
 )
@@ -134,8 +114,6 @@ def run(arguments: Namespace) -> int:
     finished = [open_run(path) for path in runs]
     held = [_open(path) for path in arguments.paths if path not in runs]
     numbers = _numbers_of(arguments.number, rows, held)
-    if arguments.linkset is not None:
-        return _print_linkset(arguments.linkset, numbers, rows, held)
     entries = ledger.read_ledger(arguments.ledger)
     known = False
     for number in numbers:
@@ -143,31 +121,6 @@ def run(arguments: Namespace) -> int:
         known = known or bool(lines)
         say("\n  ".join([f"{number}", *(lines or [UNKNOWN])]))
     return 0 if known else 1
-
-
-def _print_linkset(
-    base: str, numbers: Sequence[str], rows: Sequence[Alias], held: Sequence[Holding]
-) -> int:
-    """Prints the links of numbers; returns 1 if there is none."""
-    anchors = []
-    for number in numbers:
-        related = [
-            {"href": row.url, "title": plain(f"{row.system} {row.id}", 200)}
-            for row in rows
-            if row.number == number and row.url
-        ]
-        titles = {
-            (Path(holding.path).resolve() / "data" / name).as_uri(): holding.title
-            for holding in held
-            for name in holding.printed.get(number, ())
-        }
-        printed = [{"href": href, "title": title} for href, title in sorted(titles.items())]
-        links = {"related": related, "describedby": printed}
-        if related or printed:
-            filled = {name: targets for name, targets in links.items() if targets}
-            anchors.append({"anchor": f"{base}{number}", **filled})
-    say(json.dumps({"linkset": anchors}, indent=1, ensure_ascii=False))
-    return 0 if anchors else 1
 
 
 @subcommand(

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 import shutil
 import subprocess
 
@@ -266,32 +265,8 @@ def test_aliases_and_case_numbers_lead_to_the_number(amazon, tmp_path):
     assert said.startswith(amazon.number(cluster_thing(amazon.cluster)))
 
 
-def test_links_of_a_number_are_a_linkset(amazon, tmp_path):
-    number = amazon.number(f"phone:{ONE}")
-    file = tmp_path / "aliases.csv"
-    file.write_text(
-        "number,system,id,url\n"
-        f"{number},salesforce,5003x,https://crm.example/5003x\n"
-        f"{number},paper,17,\n"
-    )
-    base = "https://numbers.example/rt"
-    said = told(number, amazon.package, "--aliases", file, "--linkset", base)
-    (links,) = json.loads(said)["linkset"]
-    assert links["anchor"] == f"{base}/{number}"
-    assert links["related"] == [{"href": "https://crm.example/5003x", "title": "salesforce 5003x"}]
-    exhibit = amazon.package / "data/exhibits/02-identifiers.csv"
-    assert exhibit.resolve().as_uri() in [link["href"] for link in links["describedby"]]
-    # RFC 9264, section 4.2: one member, a list of objects; each has an anchor, and by relation type
-    # a list of targets, each with its href.
-    for relation in links.keys() - {"anchor"}:
-        assert all(re.match(r"https://|file:///", link["href"]) for link in links[relation])
-
-
 def test_an_address_that_is_none_is_refused(amazon, tmp_path):
     number = amazon.number(f"phone:{ONE}")
-    assert "is no address; give one such as" in error_of(
-        "resolve", number, amazon.package, "--linkset", "javascript:x"
-    )
     file = tmp_path / "aliases.csv"
     file.write_text(f"number,system,id,url\n{number},crm,1,javascript:alert(1)\n")
     assert "row 2: field url: Expected" in error_of(
