@@ -5,8 +5,6 @@ The file is long because each score stands beside its line in the two printed ta
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from argparse import Namespace
@@ -14,12 +12,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.options import Json, UsageError, all_of, flag, say, several, switch
+from pipelines.options import Json, UsageError, all_of, flag, say, several, switch, usage_errors
 from pipelines.simulate import HIDE, NAME, WELD
 from pipelines.user_files import lone_mailboxes, open_run, read_known_legitimate, read_text
 from reports import tables
@@ -30,6 +29,7 @@ from schemas.enums import Review, Status, Strength, Tier
 from schemas.extras import install_command
 from schemas.facts import have_facts
 from schemas.field import TEXT
+from schemas.records import AnyRecord, Check, Record, RecordError, csv_records, one_of
 from schemas.tables import ENTITIES, LINKS, MEMBERS
 from transforms.arrow import row_tuples
 from transforms.custody import RunError
@@ -60,6 +60,35 @@ MOST_ROWS_BYTES = 128 * 1024 * 1024
 MEMBER_COLUMNS = ("entity_id", "cluster_id", "tier", "review", "robustness", "near_miss_of")
 
 SPLINK_NAME = "Splink itself"
+
+
+class Listed(Record):
+    """A row of a list of identifiers."""
+
+    entity_id: str
+
+
+class Answer(Listed):
+    """A row of the known answers: an identifier and its operation."""
+
+    operation: str
+
+
+class Hub(Listed):
+    """A row of a list of hubs: an identifier and how many operations it serves."""
+
+    holders: Annotated[str, Check(str.isdecimal, "is not a number of operations")]
+
+
+class Aim(Listed):
+    """A row of a list of attackers: what one of them wants to happen to an identifier.
+
+    `other` is the identifier that it is to be joined to.
+    """
+
+    attacker: str
+    aim: Annotated[str, one_of((NAME, HIDE, WELD))]
+    other: str
 
 
 @dataclass(frozen=True)
@@ -300,19 +329,17 @@ def harm_by_attacker(members: pa.Table, path: Path) -> dict[str, AttackerHarm]:
     free = {entity_id for entity_id in core if rows[entity_id]["review"] == Review.REVIEWED}
     sizes = Counter(members["cluster_id"].to_pylist())
     counted: defaultdict[str, list[tuple[bool, ...]]] = defaultdict(list)
-    for aim in _rows(path, "attacker", "aim", "other"):
-        entity_id, welded = aim["entity_id"], {aim["entity_id"], aim["other"]}
+    for row in _rows(Aim, path):
+        entity_id, welded = row.entity_id, {row.entity_id, row.other}
         home = cluster.get(entity_id)
-        if aim["aim"] == HIDE:
+        if row.aim == HIDE:
             reached = (home is None, entity_id not in core, False)
-        elif aim["aim"] == WELD:
-            together = home is not None and home == cluster.get(aim["other"])
+        elif row.aim == WELD:
+            together = home is not None and home == cluster.get(row.other)
             reached = (together, together and welded <= core, together and welded <= free)
-        elif aim["aim"] == NAME:
-            reached = (sizes[home] > 1, entity_id in core, entity_id in free)
         else:
-            raise UsageError(f"{path}: no such aim {aim['aim']!r}; use {NAME}, {HIDE}, {WELD}")
-        counted[aim["attacker"]].append(reached)
+            reached = (sizes[home] > 1, entity_id in core, entity_id in free)
+        counted[row.attacker].append(reached)
     return {
         attacker: AttackerHarm(len(aims), *(sum(column) for column in zip(*aims, strict=True)))
         for attacker, aims in sorted(counted.items())
@@ -394,10 +421,9 @@ def read_truth(path: Path) -> dict[str, str]:
         UsageError: for a file that cannot be read, or an id in two operations.
     """
     truth: dict[str, str] = {}
-    for row in _rows(path, "operation"):
-        entity_id, operation = row["entity_id"], row["operation"]
-        if truth.setdefault(entity_id, operation) != operation:
-            raise UsageError(f"{path}: {entity_id} is in two operations; keep one or neither")
+    for row in _rows(Answer, path):
+        if truth.setdefault(row.entity_id, row.operation) != row.operation:
+            raise UsageError(f"{path}: {row.entity_id} is in two operations; keep one or neither")
     if not truth:
         raise UsageError(f"{path}: has no rows; give the known answers, an identifier a row")
     return truth
@@ -405,7 +431,7 @@ def read_truth(path: Path) -> dict[str, str]:
 
 def read_ids(path: Path | None) -> list[str] | None:
     """Reads the entity ids of a CSV file; None without a file. Raises UsageError if it cannot."""
-    return [row["entity_id"] for row in _rows(path)] if path else None
+    return [row.entity_id for row in _rows(Listed, path)] if path else None
 
 
 def _opened(folder: Path) -> RunFolder:
@@ -538,19 +564,10 @@ def print_lines(lines: Sequence[tuple[str, str]]) -> None:
         say(f"{name:{width}}  {value}" if on_terminal else f"{name}\t{value}")
 
 
-def _rows(path: Path, *columns: str) -> Iterator[dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(read_text(str(path), MOST_ROWS_BYTES), newline=""))
-    try:
-        missing = {"entity_id", *columns} - set(reader.fieldnames or ())
-        if missing:
-            named = ", ".join(sorted(missing))
-            raise UsageError(f"{path}: has no column {named}; name the columns in the first line")
-        for number, row in enumerate(reader, 2):
-            if None in row.values():
-                raise UsageError(f"{path}, line {number}: has too few columns; add what is missing")
+def _rows(kind: type[AnyRecord], path: Path) -> Iterator[AnyRecord]:
+    with usage_errors(RecordError, after="; correct it"):
+        for _, row in csv_records(kind, read_text(str(path), MOST_ROWS_BYTES), str(path)):
             yield row
-    except csv.Error as error:
-        raise UsageError(f"{path}, line {reader.line_num}: {error}; correct the line") from None
 
 
 def _count(mask: pa.Array) -> int:
@@ -588,11 +605,7 @@ def _are_hubs(entities: pa.Table) -> pa.ChunkedArray:
 
 
 def _flags(run: RunFolder, hubs: Path) -> HubFlags:
-    holders: dict[str, int] = {}
-    for row in _rows(hubs, "holders"):
-        if not row["holders"].isdecimal():
-            raise UsageError(f"{hubs}: {row['holders']!r} is not a number of operations; write one")
-        holders[row["entity_id"]] = int(row["holders"])
+    holders = {row.entity_id: int(row.holders) for row in _rows(Hub, hubs)}
     entities = tables.read_table(run, ENTITIES, ["entity_id", "status", "reporters", "facts"])
     flagged = entities.filter(_are_hubs(entities))
     often = pc.greater_equal(entities["reporters"], HUB_REPORTERS)

@@ -197,7 +197,7 @@ def test_prints_json(run_folder):
 @pytest.mark.parametrize(
     ("paths", "text", "message"),
     [
-        ("run bad.csv", "entity_id,operation\na\n", "line 2: has too few columns"),
+        ("run bad.csv", "entity_id,operation\na\n", "row 2: has another number of cells"),
         ("run bad.csv", "entity_id,operation\na,b\na,c\n", "a is in two operations"),
     ],
 )
@@ -289,7 +289,7 @@ def test_hubs_are_judged(tmp_path, capfd):
     assert "called a hub\t1\n" in capfd.readouterr().out
     hubs.write_text("entity_id,holders\nphone:+1,many\n")
     assert ringtrace("evaluate", run, truth, "--hubs", hubs) == 2
-    assert "'many' is not a number of operations" in capfd.readouterr().err
+    assert "row 2: field holders is not a number of operations" in capfd.readouterr().err
 
 
 def test_harm_is_counted_by_attacker(tmp_path):
