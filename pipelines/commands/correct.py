@@ -12,7 +12,7 @@ from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,7 +92,7 @@ def run(arguments: Namespace) -> int:
     """
     free_folder(arguments.output)
     finished = open_run(arguments.run, built_on=True)
-    now = arguments.now or datetime.now(UTC)
+    now = signed_files.time_of(arguments)
     sender = sender_of_run(arguments.sender, finished)
     issues, _ = issues_due(finished, arguments, now)
     if not issues:

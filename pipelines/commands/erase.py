@@ -14,7 +14,7 @@ import re
 import shutil
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -170,7 +170,7 @@ def run(arguments: Namespace) -> int:
     records = [_record(text) for text in dict.fromkeys(arguments.record)]
     if any(record.record_id in arguments.reason for record in records):
         raise UsageError("--reason names the record, which the list must not; say it otherwise")
-    now = arguments.now or datetime.now(UTC)
+    now = signed_files.time_of(arguments)
     if arguments.output is not None:
         free_folder(arguments.output)
     if arguments.key is not None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import stat
 from argparse import Namespace
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
+from pipelines.commands import correct
 from pipelines.ledger import LEDGER_FLAG, LedgerError
+from pipelines.letters.accepted_offers import void_offers
+from pipelines.letters.signed_files import time_of
 from pipelines.options import PEOPLE_FLAG, REGISTER_FLAGS, SHARE, Row, add_notice, all_of, flag, say
-from pipelines.user_files import known_keys, open_run, signer_problem, void_run
+from pipelines.people import read_people
+from pipelines.user_files import known_keys, open_run, read_decisions, signer_problem, void_run
 from reports.run import Custody, Run
 from reports.text import quantity
 from schemas.decision import ACCUSING_DECISIONS
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus
 from schemas.reject import Code
-from schemas.tables import DECISIONS, HELD_FOLDER, VICTIMS
+from schemas.tables import HELD_FOLDER, VICTIMS
 from transforms.custody import (
     NOT_WRITTEN,
     REPLACED_IDENTIFIERS,
@@ -25,7 +29,6 @@ from transforms.custody import (
     PrivateFileError,
     check_private,
     faulty_rows,
-    files_of,
     find_added,
     find_altered,
     private_root,
@@ -88,7 +91,7 @@ def run(arguments: Namespace) -> int:
             fallen_to=arguments.fallen_to,
         ),
         *find_private_problems(finished),
-        *_void_offers(finished, arguments.now or datetime.now(UTC)),
+        *_void_offers(finished, time_of(arguments)),
         *_confirmed_and_gone(finished),
         *_corrections_due(finished, arguments),
     ]
@@ -205,9 +208,6 @@ def _keeps_register(manifest: Row) -> bool:
 
 def _agreement(arguments: Namespace) -> Iterator[str]:
     """Yields how far two people who judged the same evidence agreed, and each disagreement."""
-    from pipelines.people import read_people
-    from pipelines.user_files import read_decisions
-
     people = read_people(arguments.people)
     decisions = read_decisions(arguments.decisions, people, with_journal=False)
     pairs = judged_by_two(decisions, people)
@@ -224,8 +224,6 @@ def _agreement(arguments: Namespace) -> Iterator[str]:
 def _void_offers(finished: Run, now: datetime) -> Iterator[str]:
     """Yields the offers in a joint run that are no longer in force."""
     if finished.offers:
-        from pipelines.letters.accepted_offers import void_offers  # with Arrow
-
         void = void_offers(finished, now)
         for offer in finished.offers:
             if why := void.get(offer["sha256"]):
@@ -236,27 +234,21 @@ def _void_offers(finished: Run, now: datetime) -> Iterator[str]:
 
 def _confirmed_and_gone(finished: Run) -> Iterator[str]:
     """Yields the number of confirmed identifiers that are suppressed without an analyst's word."""
-    if files_of(finished.manifest, DECISIONS):
-        from pipelines.commands import correct  # with Arrow
-
-        if gone := correct.confirmed_but_suppressed(finished):
-            yield (
-                f"confirmed_suppressed: {quantity(len(gone), 'identifier')} that analysts "
-                "confirmed or reviewed, suppressed by a list, a count or an unsigned decision; see "
-                "entities.reason, and decide legitimate where it is right"
-            )
+    if gone := correct.confirmed_but_suppressed(finished):
+        yield (
+            f"confirmed_suppressed: {quantity(len(gone), 'identifier')} that analysts confirmed or "
+            "reviewed, suppressed by a list, a count or an unsigned decision; see "
+            "entities.reason, and decide legitimate where it is right"
+        )
 
 
 def _corrections_due(finished: Run, arguments: Namespace) -> Iterator[str]:
     """Yields offers and packages that name an identifier withdrawn since."""
-    from pipelines.commands import correct  # with Arrow
-
     if finished.manifest["options"].get("trial"):
         add_notice(f"{finished.folder}: is a trial: it does not check what was issued")
         return
     try:
-        now = arguments.now or datetime.now(UTC)
-        issues, reasons = correct.issues_due(finished, arguments, now)
+        issues, reasons = correct.issues_due(finished, arguments, time_of(arguments))
     except LedgerError as error:
         yield f"ledger: {error}"
         return

@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,7 @@ from reports.text import plain
 from schemas.decision import ACCUSING_DECISIONS
 from schemas.offer import KeyList, ListedKey
 from schemas.signed_fields import parse_moment
+from transforms.custody import current_time
 from transforms.gates import read_bytes
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def make_key(arguments: Namespace) -> int:
     else:
         public = key_store.own_key().public_key()
     if arguments.valid_days is not None:
-        now = datetime.now(UTC).replace(microsecond=0)
+        now = current_time()
         note = KeyNote(not_before=now, not_after=now + timedelta(days=arguments.valid_days))
         key_store.write_note(None, signing.key_id(public), note)
     return 0

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -35,10 +34,6 @@ from schemas.joint import OFFERED_CLUSTERS
 from schemas.offer import Feed, Offer, Revocation
 from schemas.records import Record
 from schemas.signed_fields import parse_moment
-
-if TYPE_CHECKING:
-    pass
-
 
 OFFER_FILES = (OFFER, REVOCATION)
 

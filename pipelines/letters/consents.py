@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from pipelines.letters.accepted_offers import (
     accepted_before,
@@ -24,10 +23,6 @@ from pipelines.options import UsageError
 from reports.signing import digest_of
 from schemas.offer import Consent, Revocation
 from schemas.records import format_of
-
-if TYPE_CHECKING:
-    pass
-
 
 CONSENT_FILE = "consent.json"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -22,11 +22,8 @@ from reports.signing import digest_of
 from reports.victim_file import VictimsFileError
 from schemas.offer import Correction, Feed, Offer, Revocation
 from schemas.signed_fields import MOMENT, parse_moment
+from transforms.custody import current_time
 from transforms.gates import read_bytes
-
-if TYPE_CHECKING:
-    pass
-
 
 OFFER, REVOCATION, CORRECTION = "offer.json", "revocation.json", "correction.json"
 """Names of letters in their folders."""
@@ -174,7 +171,7 @@ def refusing(place: object, then: str = "") -> AbstractContextManager[None]:
 
 def time_of(arguments: Namespace) -> datetime:
     """Returns the time of a command, to the second."""
-    time: datetime = arguments.now or datetime.now(UTC)
+    time: datetime = arguments.now or current_time()
     return time.replace(microsecond=0)
 
 

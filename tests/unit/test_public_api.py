@@ -387,7 +387,7 @@ def test_the_steps_pass_on_what_they_say(files, tmp_path):
     assert roles[f"phone:{VICTIM}"] == "victim"
 
 
-def test_mentions_alone_can_be_clustered_with_a_list(tmp_path, capsys):
+def test_mentions_alone_can_be_clustered_with_a_list(tmp_path):
     known = tmp_path / "known.csv"
     known.write_text(f"entity_id,reason\n{PHONE},our own line\n")
     row = complaint(1, narrative="Call back 888-555-0142")
@@ -397,16 +397,20 @@ def test_mentions_alone_can_be_clustered_with_a_list(tmp_path, capsys):
         mentions = {"complaints": batches} | rt.ValidateRecords() | rt.ExtractMentions()
         alone = {"mentions": mentions["mentions"]}
         collected(alone | rt.FindClusters(known_legitimate=known), tmp_path)
-        decided = tmp_path / "d.csv"
-        decided.write_text(
-            "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
-            f"d-1,confirm,{PHONE},,Ada,so,2026-03-02T00:00:00Z,\n"
-        )
-        _ = alone | "Two" >> rt.FindClusters(decisions=str(decided), two_person=True)
-    assert "1 of its decisions waits for the decision of a second" in capsys.readouterr().err
     (entity,) = map(json.loads, (tmp_path / "entities").read_text().splitlines())
     assert (entity["entity_id"], entity["status"]) == (PHONE, "suppressed")
     assert (tmp_path / "members").read_text() == ""
+
+
+def test_a_decision_that_waits_for_a_second_person_is_told(tmp_path, capsys):
+    decided = tmp_path / "d.csv"
+    decided.write_text(
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+        f"d-1,confirm,{PHONE},,Ada,so,2026-03-02T00:00:00Z,\n"
+    )
+    mentions = beam.Pipeline("DirectRunner") | beam.Create([])
+    _ = {"mentions": mentions} | rt.FindClusters(decisions=str(decided), two_person=True)
+    assert "1 of its decisions waits for the decision of a second" in capsys.readouterr().err
 
 
 def test_a_step_that_is_applied_to_something_else_says_so(files, tmp_path):

@@ -292,7 +292,7 @@ def test_what_was_accepted_is_recorded_once_whatever_is_killed(tmp_path):
     run, decisions = small_run(tmp_path / "run"), str(tmp_path / "d.csv")
     path, chance, forks = tmp_path / "accepted", Random(492), get_context("fork")
     accepted = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for life in range(500 // 3 if LONG else 50 // 3):
+    for life in range(166 if LONG else 6):
         processes = [
             forks.Process(
                 target=decide_until_killed,
