@@ -145,7 +145,6 @@ pictures: $(READY_DEV)  ## take the pictures of the README again, in a Chromium
 	@$(BIN)/python -m tests.browser.pictures
 
 schemas: $(READY_DEV)  ## write the published contracts and references again after a change
-	@$(BIN)/python -m schemas.contract_docs docs
 	@$(BIN)/python -m pipelines.flex_template deploy/dataflow
 	@$(BIN)/python -m pipelines.reference_docs docs
 

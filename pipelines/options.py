@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, NoReturn
 from pipelines.data_files import read_data
 from pipelines.progress import printable
 from schemas.enums import COUNTRIES, Direction, RecordKind
-from schemas.mapping import parse_toml
+from schemas.records import parse_toml
 from transforms.engine import gc_paused
 from transforms.gates import read_bytes
 

@@ -1,7 +1,8 @@
-"""Publishes the references of `import ringtrace` and of the command line.
+"""Publishes the contracts, and the references of `import ringtrace` and of the command line.
 
-`python -m pipelines.reference_docs docs` writes api.md from signatures and docstrings, and cli.md
-from the commands' parsers. Docstrings are Google style: Markdown, then sections such as `Args:`.
+`python -m pipelines.reference_docs docs` writes api.md from signatures and docstrings, cli.md from
+the commands' parsers, and the contracts. Docstrings are Google style: Markdown, then sections such
+as `Args:`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 from pipelines.commands import COMMANDS, Group
 from pipelines.data_files import read_data
 from pipelines.options import EPILOG, Number, help_text, run_writer
-from schemas.contract_docs import markdown_table
+from schemas.contract_docs import markdown_table, write_contracts
 
 LONGEST_SIGNATURE = 96
 """Longest signature on one line, in characters; in longer ones each parameter has its own line."""
@@ -81,7 +82,8 @@ def cli_page() -> str:
 
 
 def write_pages(folder: Path) -> None:
-    """Writes both pages to a folder."""
+    """Writes the pages and the contracts to a folder."""
+    write_contracts(folder)
     page = markdown_page(import_module("ringtrace"))
     (folder / "api.md").write_text(page, encoding="utf-8")
     (folder / "cli.md").write_text(cli_page(), encoding="utf-8")

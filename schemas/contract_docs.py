@@ -1,15 +1,14 @@
 """Publishes the contracts: one Markdown page for people, JSON Schema for teams without Arrow.
 
-`python -m schemas.contract_docs docs` writes docs/data-contract.md and, below docs/schemas, one
-JSON Schema (draft 2020-12) a contract. The schemas of tables come from the Arrow schemas, those of
+`make schemas` writes docs/data-contract.md and, below docs/schemas, one JSON Schema (draft 2020-12)
+a contract. The schemas of tables come from the Arrow schemas, those of
 the files that organisations send each other from their records.
 """
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -76,6 +75,15 @@ _TYPED = (
     "PrivateManifest Alarm"
 ).split()
 """The parts of a manifest, in the order of the page."""
+
+
+def write_contracts(docs: Path) -> None:
+    """Writes the page and the JSON Schemas to a folder."""
+    (docs / "data-contract.md").write_text(markdown_page(), encoding="utf-8")
+    for name, schema in json_schemas().items():
+        path = docs / "schemas" / f"{name}.schema.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
 
 
 def markdown_page() -> str:
@@ -175,23 +183,25 @@ def type_schema(kind: pa.DataType) -> dict[str, Any]:
     Raises:
         TypeError: for a type that no contract uses.
     """
-    if pa.types.is_string(kind):
-        return {"type": "string"}
-    if pa.types.is_boolean(kind):
-        return {"type": "boolean"}
-    if pa.types.is_integer(kind):
-        return {"type": "integer"}
-    if pa.types.is_floating(kind):
-        return {"type": "number"}
-    if pa.types.is_decimal(kind):
-        return {"type": ["number", "string"], "description": "Exact decimal."}
-    if pa.types.is_timestamp(kind):
-        return {"type": "string", "format": "date-time"}
     if pa.types.is_list(kind):
         return {"type": "array", "items": type_schema(kind.value_type)}
     if pa.types.is_struct(kind):
         return object_schema(list(kind.fields))
+    for is_kind, schema in _TYPE_SCHEMAS.items():
+        if is_kind(kind):
+            return {**schema}
     raise TypeError(f"no contract uses {kind}")
+
+
+_TYPE_SCHEMAS: dict[Callable[[pa.DataType], bool], dict[str, Any]] = {
+    pa.types.is_string: {"type": "string"},
+    pa.types.is_boolean: {"type": "boolean"},
+    pa.types.is_integer: {"type": "integer"},
+    pa.types.is_floating: {"type": "number"},
+    pa.types.is_decimal: {"type": ["number", "string"], "description": "Exact decimal."},
+    pa.types.is_timestamp: {"type": "string", "format": "date-time"},
+}
+"""The JSON Schema of plain Arrow types."""
 
 
 def object_schema(fields: list[pa.Field]) -> dict[str, Any]:
@@ -257,16 +267,3 @@ def _typed(record: type) -> str:
     about = (record.__doc__ or "").strip().splitlines()[0]
     lines = ((f"`{name}`", f"`{_hint(kind)}`") for name, kind in get_type_hints(record).items())
     return f"**{record.__name__}.** {about}\n\n{markdown_table(('key', 'type'), lines)}"
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
-        arguments = " ".join(sys.argv[1:]) or "no folder"
-        sys.stderr.write(f"python -m schemas.contract_docs: {arguments}: give the folder docs\n")
-        sys.exit(2)
-    docs = Path(sys.argv[1])
-    (docs / "data-contract.md").write_text(markdown_page(), encoding="utf-8")
-    for name, schema in json_schemas().items():
-        path = docs / "schemas" / f"{name}.schema.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")

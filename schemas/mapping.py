@@ -26,6 +26,8 @@ from schemas.enums import (
     RecordKind,
     Speaker,
 )
+from schemas.records import parse_toml
+from schemas.signed_fields import SLUG
 
 MAP_VERSION = 1
 
@@ -50,14 +52,6 @@ ENCODINGS = (
 
 So a file can be split into rows before decoding.
 """
-
-MOST_BYTES = 1024 * 1024
-"""Largest file of a map or of settings, in bytes."""
-
-_MOST_DOTS = 1_000
-"""Most dots in a line of TOML."""
-
-_SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 
 
 class FileFormat(StrEnum):
@@ -228,25 +222,6 @@ class RecordMap:
     def assumes_zone(self) -> bool:
         """True where a time may lack its zone and the map does not name one."""
         return self.timezone is None and not ZONELESS.isdisjoint(self.times.values())
-
-
-def parse_toml(text: str) -> dict[str, Any]:
-    """Parses TOML that a user gave.
-
-    Raises:
-        TOMLDecodeError: if it is none, or too long or deep: a dotted key takes the square of its
-            length.
-    """
-    if len(text) > MOST_BYTES or any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
-        raise tomllib.TOMLDecodeError("longer than any file of settings")
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise tomllib.TOMLDecodeError("nested too deep") from None
-    except tomllib.TOMLDecodeError:
-        raise
-    except (ValueError, OverflowError):  # a number of 5,000 digits
-        raise tomllib.TOMLDecodeError("a number that is too long") from None
 
 
 def parse_map(text: str, name: str) -> RecordMap:
@@ -459,7 +434,7 @@ def map_schema(kinds: Sequence[RecordKind] = tuple(RecordKind)) -> dict[str, Any
     properties = {
         "version": {"const": MAP_VERSION},
         "kind": {"enum": list(RecordKind)},
-        "source_org": {"type": "string", "pattern": _SLUG},
+        "source_org": {"type": "string", "pattern": f"^{SLUG.pattern}$"},
         "timezone": {
             "type": "string",
             "minLength": 1,

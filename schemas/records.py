@@ -22,13 +22,18 @@ from typing import (
 import msgspec
 from msgspec import UNSET
 
-from schemas.mapping import parse_toml
-
 MAX_INTEGER = 2**53 - 1
 """The largest number that every JSON reader holds exactly (RFC 7493 section 2.2)."""
 
 AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time that names its zone."""
+
+
+MOST_BYTES = 1024 * 1024
+"""Largest file of a map or of settings, in bytes."""
+
+_MOST_DOTS = 1_000
+"""Most dots in a line of TOML."""
 
 
 class Check(NamedTuple):
@@ -138,6 +143,25 @@ def _conditions(kind: type[Record]) -> list[tuple[str, Check]]:
         for check in getattr(part, "__metadata__", ())
         if isinstance(check, Check)
     ]
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parses TOML that a user gave.
+
+    Raises:
+        TOMLDecodeError: if it is none, or too long or deep: a dotted key takes the square of its
+            length.
+    """
+    if len(text) > MOST_BYTES or any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise tomllib.TOMLDecodeError("longer than any file of settings")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("nested too deep") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except (ValueError, OverflowError):  # a number of 5,000 digits
+        raise tomllib.TOMLDecodeError("a number that is too long") from None
 
 
 def read_toml_record(kind: type[AnyRecord], text: str, name: str) -> AnyRecord:

@@ -46,7 +46,8 @@ from reports.tables import TableError
 from schemas.decision import BOUND_DECISION
 from schemas.enums import RecordKind
 from schemas.extras import install_command
-from schemas.mapping import FileFormat, parse_toml
+from schemas.mapping import FileFormat
+from schemas.records import parse_toml
 from schemas.tables import DECISIONS
 from transforms.alerts import (
     ALERTS_FOLDER,

@@ -53,7 +53,7 @@ from reports.referral.language import (
     text_fields,
 )
 from reports.signing import digest_of
-from schemas.mapping import parse_toml
+from schemas.records import parse_toml
 from transforms.gates import read_bytes
 
 Row = dict[str, Any]

@@ -26,6 +26,7 @@ from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.field import FLAG
 from schemas.reject import Code
+from schemas.signed_fields import SLUG
 from transforms.arrow import Array, map_distinct, with_items
 from transforms.custody import ERASED, Erasures
 from transforms.decode.readings import may_hold_contact, opened_ids
@@ -43,8 +44,6 @@ CONTACT_PATTERN = (
 
 Digits only, or digits with hyphens, do not match: case numbers look so.
 """
-
-_SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 
 _ID = r"^[^\x00-\x1f\x7f]{1,256}$"
 
@@ -259,7 +258,7 @@ def _check_ids(batch: BatchChecks, id_field: str) -> None:
     org = pc.ascii_lower(casts.trim_text(batch.rows["source_org"]))
     for name, column, pattern in (
         (id_field, batch.rows[id_field], _ID),
-        ("source_org", org, _SLUG),
+        ("source_org", org, f"^{SLUG.pattern}$"),
     ):
         trimmed = casts.trim_text(column)
         batch.typed[name] = trimmed
