@@ -354,11 +354,14 @@ def unrecorded(decisions: str) -> str | None:
     )
 
 
-def is_same(decision: Decision, second: Decision) -> bool:
-    """Tells whether two decisions are the same act of an author, whatever their ids."""
+def is_same(decision: Decision, second: Decision, beside: str = "decided_at") -> bool:
+    """Tells whether two decisions are the same act of an author, whatever their ids.
+
+    `beside` is the field that they share beside kind, entities, author and reason.
+    """
     return all(
         getattr(decision, name) == getattr(second, name)
-        for name in ("kind", "entities", "author", "reason", "decided_at")
+        for name in ("kind", "entities", "author", "reason", beside)
     )
 
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store
-from pipelines.journal import waiting_decisions
+from pipelines.journal import is_same, waiting_decisions
 from pipelines.ledger import signing_flags
 from pipelines.letters import accepted_offers
 from pipelines.options import (
@@ -282,7 +282,7 @@ def _record(
     taken_back = tuple(
         each for each in every_back if each.author == decision.author or not is_hidden(each)
     )
-    if again := [each.decision_id for each in waiting if _repeats(decision, each)]:
+    if again := [each.decision_id for each in waiting if is_same(decision, each, "members")]:
         raise UsageError(f"{again[0]}: says the same, and is recorded soon; leave this one out")
     if not dry_run:
         signer = key_store.own_key(key)
@@ -504,14 +504,6 @@ def _taken_back(known: tuple[Decision, ...], decision: Decision, name: str) -> t
             f"{name}: contradicts a decision that is in force ({why}); keep one of the two"
         )
     return tuple(earlier for earlier in before if earlier.decision_id in after)
-
-
-def _repeats(decision: Decision, before: Decision) -> bool:
-    """Tells whether a decision repeats an earlier one of its author, with the same reason."""
-    return all(
-        getattr(decision, name) == getattr(before, name)
-        for name in ("kind", "entities", "members", "author", "reason")
-    )
 
 
 def _write(path: Path, before: str | None, text: str) -> None:

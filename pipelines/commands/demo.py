@@ -6,6 +6,7 @@ public FTC complaints: nothing in it may be clustered, and forged numbers must b
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
@@ -119,11 +120,10 @@ def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool)
         UsageError: if not, or if it is a file.
         OSError: if it cannot be read.
     """
-    if folder.is_symlink() or folder.exists():
-        if not folder.is_dir():
-            raise UsageError(f"{folder}: is a file; name a folder, new or empty")
-    else:
+    if not os.path.lexists(folder):
         return
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; name a folder, new or empty")
     # A killed run leaves its lock and its unfinished folder; the next run removes them.
     unfinished = tuple(f".{name}." for name in RUNS)
     redacted = {f"{name}-redacted" for name in RUNS}  # of `ringtrace report RUN --redact`; kept
@@ -132,8 +132,6 @@ def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool)
     } - redacted
     if not rest:
         return
-    if MANIFEST_NAME in rest:  # as version 0.1 wrote its demo
-        raise UsageError(f"{folder}: is itself a run; remove it, or name another folder")
     foreign = sorted(rest - {INPUT, *RUNS})
     if not foreign and INPUT not in rest:
         foreign = sorted(rest)  # runs without the demo's records belong to the user

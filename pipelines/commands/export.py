@@ -16,11 +16,11 @@ from pipelines.options import (
     REGISTER_FLAGS,
     UsageError,
     all_of,
-    describe_system_error,
     exclusive,
     flag,
     say,
     switch,
+    system_errors,
 )
 from pipelines.user_files import check_basis, open_run
 from reports import tables
@@ -99,12 +99,9 @@ def run(arguments: Namespace) -> int:
     values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
     hold_back(finished, "export", {out.name: content}, values)
     unfinished = f".{out.name}.part"
-    try:
+    with system_errors(out, "name a file in a folder that can be written"):
         write_local_file(str(out.parent), unfinished, [content])
         out.with_name(unfinished).replace(out)
-    except OSError as error:
-        cause = describe_system_error(error.errno or 0)
-        raise UsageError(f"{out}: {cause}; name a file in a folder that can be written") from None
     why = "not core, or not reviewed" if form.reviewed else "not core"
     why += ", or of a kind that it does not take" if form.kinds else ""
     left_out = f"; {others:,} left out: {why}" if others else ""

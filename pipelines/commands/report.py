@@ -9,13 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.ledger import hold_back, values_withheld
-from pipelines.options import REGISTER_FLAGS, UsageError, WholeNumber, all_of, flag, say, switch
+from pipelines.options import (
+    REGISTER_FLAGS,
+    UsageError,
+    WholeNumber,
+    all_of,
+    flag,
+    say,
+    switch,
+    system_errors,
+    usage_errors,
+)
 from pipelines.run_folder import REPORT_PAGE
 from pipelines.user_files import check_signers, free_folder, open_run, previous_run
 from reports import disclosure_control
 from reports.export import NODES_FILE
 from reports.run import Run
-from reports.tables import TableError
 from reports.workbench import STATIC_FILES, write_workbench
 from transforms.custody import check_files
 from transforms.write import JobError, available_cpus, forking, local_job_pool
@@ -97,31 +106,26 @@ def _write(arguments: Namespace, finished: Run, out: Path) -> Path:
     before = str(nodes) if nodes.is_file() else None
     previous = previous_run(arguments.previous, finished)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with forking(available_cpus()), local_job_pool(str(out)) as pool:
-            write_workbench(
-                finished,
-                pool,
-                previous=previous,
-                redact=arguments.redact,
-                suppress_below=smallest,
-                before=before,
-            )
-        _hold_back(
-            finished,
-            out,
-            [file["name"] for file in pool.written if file["name"] not in STATIC_FILES],
-            values,
-        )
-    except (OSError, JobError, TableError) as error:
+        with (
+            usage_errors(JobError, before=f"{out}: "),
+            system_errors(out, "name a folder that can be made", below=True),
+        ):
+            out.mkdir(parents=True, exist_ok=True)
+            with forking(available_cpus()), local_job_pool(str(out)) as pool:
+                write_workbench(
+                    finished,
+                    pool,
+                    previous=previous,
+                    redact=arguments.redact,
+                    suppress_below=smallest,
+                    before=before,
+                )
+    except BaseException:
         if made:
-            shutil.rmtree(out, ignore_errors=True)
-        if isinstance(error, TableError):
-            raise
-        if isinstance(error, JobError):
-            raise UsageError(f"{out}: {error}") from None
-        where = error.filename or out
-        raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
+            shutil.rmtree(out, ignore_errors=True)  # a partial report would look complete
+        raise
+    names = [file["name"] for file in pool.written if file["name"] not in STATIC_FILES]
+    _hold_back(finished, out, names, values)
     return out
 
 

@@ -163,11 +163,6 @@ def a_run_of_theirs(folder):
     (folder / "ftc/manifest.json").write_text("{}")
 
 
-def a_run(folder):
-    folder.mkdir()
-    (folder / "manifest.json").write_text("{}")
-
-
 def no_run(folder):
     (folder / "input").mkdir(parents=True)
     (folder / "amazon").mkdir()
@@ -179,7 +174,6 @@ def no_run(folder):
     [
         (a_file, "is a file; name a folder, new or empty"),
         (a_run_of_theirs, "has ftc in it, which no demo wrote"),
-        (a_run, "is itself a run; remove it, or name another folder"),
         (no_run, "has amazon in it, which no demo wrote"),
     ],
 )

@@ -330,7 +330,8 @@ def test_a_journal_that_somebody_else_made_is_refused(client, server, tmp_path, 
     elif made == "file":
         path.touch()
     else:
-        path.mkdir(mode=0o750 if made == "open to others" else 0o700)
+        path.mkdir()
+        path.chmod(0o750 if made == "open to others" else 0o700)
         (path / "journal.sqlite").write_bytes(b"garbage" * 100 if made == "garbage" else b"")
     if made == "another user's":
         monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
