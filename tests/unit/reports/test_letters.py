@@ -24,10 +24,6 @@ from schemas.offer import (
 
 KEY = signing.make_signing_key()
 
-OTHER = signing.make_signing_key()
-
-TRUSTED = {"microsoft": [KEY.public_key()], "fcc": [OTHER.public_key()]}
-
 OFFER = Offer(
     sender="microsoft",
     recipient="amazon",
@@ -105,40 +101,6 @@ def test_the_published_schema_allows_it_and_nothing_more(name, value):
     assert not schema.is_valid(whole | {"version": 2})
 
 
-def test_the_signature_says_who_sent_it():
-    content = signing.canonical_json(OFFER)
-    org, signer = letters.signer_of(content, signing.sign_detached(content, KEY), TRUSTED)
-    assert (org, signer) == ("microsoft", signing.key_id(KEY.public_key()))
-    with pytest.raises(OfferError, match="not trusted"):
-        letters.signer_of(
-            content, signing.sign_detached(content, signing.make_signing_key()), TRUSTED
-        )
-    with pytest.raises(OfferError, match="altered"):
-        letters.signer_of(content + b" ", signing.sign_detached(content, KEY), TRUSTED)
-
-
-def test_one_trusted_organisation_cannot_speak_for_another():
-    with pytest.raises(OfferError, match="but fcc signed it"):
-        parse_offer(signing.canonical_json(OFFER), "fcc")
-
-
-@pytest.mark.parametrize(
-    ("change", "me", "word"),
-    [
-        ({}, "ftc", "is for amazon, not for ftc"),
-        (
-            {"issued_at": "2026-06-04T00:00:00Z", "expires_at": "2026-08-01T00:00:00Z"},
-            "amazon",
-            "in the future",
-        ),
-    ],
-)
-def test_only_for_whom_it_is_for_and_once_issued(change, me, word):
-    letters.check_offer_addressee(OFFER, "amazon", NOW)
-    with pytest.raises(OfferError, match=word):
-        letters.check_offer_addressee(structs.replace(OFFER, **change), me, NOW)
-
-
 LONG = "domain:" + "a" * 10_000
 
 
@@ -146,28 +108,21 @@ LONG = "domain:" + "a" * 10_000
     ("path", "value", "word"),
     [
         ("sender", "../../etc", "sender"),
-        ("recipient", "a/b", "recipient"),
         ("version", 2, "ask for version 1"),
         ("format", "other", "neither"),
-        ("tlp", "TLP:PINK", "tlp"),
-        ("issued_at", "2026-13-01T00:00:00Z", "issued_at"),
         ("expires_at", "2026-05-01T00:00:00Z", "expires_at"),
         ("terms.k", 0, "terms"),
-        ("terms.k", 2**60, "terms.k"),
         ("terms.k", "5", "terms.k"),
         ("terms.more", 5, "unknown field"),
         ("entities.0.entity_id", LONG, r"entities\[0\].entity_id"),
         ("entities.0.entity_id", "domain:a\u202eb.com", "entity_id"),
-        ("entities.0.entity_id", "domain:", "entity_id"),
         ("entities.0.entity_id", "carrier:acme", "entity_id"),
         ("entities.0.entity_id", "phone:=HYPERLINK(1)", "entity_id"),
         ("entities.0.entity_id", "domain:Amzn-Refund.support", "entity_id"),
         ("entities.0.entity_id", "domain:amzn-refund.support#1\u0663", "entity_id"),
         ("entities.0.entity_id", "domain:me@amzn-refund.support", "entity_id"),
         ("entities.0.entity_id", "email:Victim@example.org", "entity_id"),
-        ("entities.0.entity_id", "email:\uff56ictim@example.org", "entity_id"),
         ("entities.0.entity_id", "account:iban:gb29nwbk60161331926819", "entity_id"),
-        ("entities.0.entity_id", "handle:telegram:Name", "entity_id"),
         ("entities.0.entity_id", "remote:withheld-0123456789abcdef", "entity_id"),
         ("entities.0.entity_id", "phone:+1\uff18\uff18\uff188555012", "entity_id"),
         ("entities.0.entity_id", "phone:+18885550123#1", "entity_id"),
@@ -180,22 +135,17 @@ LONG = "domain:" + "a" * 10_000
         ("entities.0.cluster", 2, "cluster"),
         ("entities.0.entity_id", "phone:+18885550123", "entities"),
         ("evidence.0.entities", [], "evidence"),
-        ("evidence.0.entities", [1, 0], "evidence"),
         ("evidence.0.entities", [0, 2], "evidence"),
         ("evidence.0.entities", list(range(21)), "evidence"),
-        ("evidence.0.kind", "opinion", "kind"),
         ("evidence.0.reports", 0, "reports"),
-        ("evidence.0.reports", 2**53 - 1, "reports"),
         ("evidence.0.week", "2026-W54", "week"),
         ("evidence.0.week", "2026-W30", "week"),
         ("clusters.0.number", 2, "number"),
         ("clusters.0.elsewhere", -1, "elsewhere"),
         ("clusters.0.countries.0.victims", 4, "country"),
         ("clusters.0.countries.0.country", "XX", "country"),
-        ("clusters.0.losses.0.currency", "XXX", "currency"),
         ("clusters", [], "cluster"),
         ("evidence", {}, "Expected `array`"),
-        ("terms", [], "Expected `object`"),
     ],
 )
 def test_a_wrong_field_is_named(path, value, word):
@@ -209,24 +159,6 @@ def test_a_wrong_field_is_named(path, value, word):
     said = refused(content, word)
     assert "etc" not in said
     assert "HYPERLINK" not in said
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"[]",
-        b"\xff\xfe",
-        b"[" * 100_000,
-        b'{"a":' * 100_000,
-        b"NaN",
-        b'{"format":"ringtrace-offer","version":1e400}',
-        b'{"format":"ringtrace-offer","version":' + b"9" * 5000 + b"}",
-        b'{"format":"\\ud800"}',
-    ],
-)
-def test_broken_and_deep_json(content):
-    refused(content)
 
 
 def test_one_value_has_one_form():
@@ -268,11 +200,6 @@ def leaves(value):
         yield value, step
 
 
-@given(st.binary(max_size=60))
-def test_any_bytes_are_refused(content):
-    refused(content)
-
-
 @pytest.mark.parametrize(
     ("expires_at", "void"),
     [
@@ -285,21 +212,13 @@ def test_it_is_void_from_its_last_moment_on(expires_at, void):
     assert letters.offer_expired(structs.replace(OFFER, expires_at=expires_at), NOW) == void
 
 
-def test_totals_that_cannot_be_are_refused():
-    def changed(**fields):
-        return signing.canonical_json(structs.replace(OFFER, **fields))
-
-    (cluster,) = OFFER.clusters
-    assert sum(row.reports for row in OFFER.evidence) == 16
-    for elsewhere in (8, 10**9):
-        clusters = (structs.replace(cluster, elsewhere=elsewhere),)
-        refused(changed(clusters=clusters), "more victims in clusters")
-    many = structs.replace(OFFER.evidence[0], reports=letters.MAX_PEOPLE)
-    refused(changed(evidence=(many, OFFER.evidence[1])), "not plausible")
-    refused(changed(expires_at="2027-06-03T00:00:00Z"), "expires_at")
+def test_a_long_validity_and_a_long_revocation_are_refused():
     offers = tuple(f"{number:064x}" for number in range(letters.MAX_REVOKED + 1))
     refused(signing.canonical_json(structs.replace(REVOKED, offers=offers)), "offers")
-    assert parse_offer(changed(expires_at="2027-06-02T00:00:00Z"), "microsoft")
+    longest = structs.replace(OFFER, expires_at="2027-06-02T00:00:00Z")
+    assert parse_offer(signing.canonical_json(longest), "microsoft")
+    longer = structs.replace(OFFER, expires_at="2027-06-03T00:00:00Z")
+    refused(signing.canonical_json(longer), "expires_at")
 
 
 @pytest.mark.parametrize(
@@ -317,10 +236,14 @@ def test_totals_that_cannot_be_are_refused():
     ],
 )
 def test_ids_as_a_run_has_them_are_read(entity_id):
+    offer = offer_of(entity_id)
+    assert parse_offer(signing.canonical_json(offer), "microsoft") == offer
+
+
+def offer_of(entity_id):
     both = OFFER.entities[1], structs.replace(OFFER.entities[0], entity_id=entity_id)
     ids = tuple(sorted(both, key=lambda entity: entity.entity_id))
-    offer = structs.replace(OFFER, entities=ids, called=UNSET)
-    assert parse_offer(signing.canonical_json(offer), "microsoft") == offer
+    return structs.replace(OFFER, entities=ids, called=UNSET)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +258,4 @@ def test_ids_as_a_run_has_them_are_read(entity_id):
     ],
 )
 def test_no_text_passes_as_an_id(entity_id):
-    both = OFFER.entities[1], structs.replace(OFFER.entities[0], entity_id=entity_id)
-    ids = tuple(sorted(both, key=lambda entity: entity.entity_id))
-    offer = structs.replace(OFFER, entities=ids, called=UNSET)
-    refused(signing.canonical_json(offer), "entity_id")
+    refused(signing.canonical_json(offer_of(entity_id)), "entity_id")

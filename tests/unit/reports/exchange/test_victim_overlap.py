@@ -1,16 +1,14 @@
 """The count is right, nothing else is in the letters, and a size that was not declared fails."""
 
 import hashlib
-import random
 import secrets
-from itertools import pairwise
 
 import pytest
 from hypothesis import given, strategies as st
 
 from reports.exchange import victim_overlap
 from reports.letters import OfferError
-from schemas.offer import MAX_SET_SIZE, MIN_SET_SIZE, POINT_BYTES, TAG_BYTES, SetSize
+from schemas.offer import MIN_SET_SIZE, POINT_BYTES, TAG_BYTES, SetSize
 
 SESSION = bytes(32)
 
@@ -69,13 +67,6 @@ def test_the_order_of_what_was_asked_is_gone():
     assert not set(points) & set(again)
 
 
-@pytest.mark.parametrize(
-    "size", [0, 1, 1000, MIN_SET_SIZE // 2, MIN_SET_SIZE + 1, MAX_SET_SIZE * 2, -1024]
-)
-def test_a_size_that_no_set_has(size):
-    assert not allowed(size)
-
-
 def allowed(size):
     (check,) = SetSize.__metadata__
     return check.holds(size)
@@ -101,12 +92,6 @@ def test_a_cheating_size_is_refused(parts, word):
         )
 
 
-@pytest.mark.parametrize("text", ["*", "A", "=" * 8, "AA==AA=="])
-def test_what_is_not_base64(text):
-    with pytest.raises(OfferError):
-        victim_overlap.decode_elements(text, TAG_BYTES, MIN_SET_SIZE)
-
-
 @pytest.mark.parametrize("point", [bytes(32), b"\xff" * 32, b"\1" + bytes(31), bytes(31)])
 def test_what_is_no_point_of_the_group_is_refused(point):
     with pytest.raises(OfferError, match="not in the group"):
@@ -117,7 +102,7 @@ def test_what_is_no_point_of_the_group_is_refused(point):
 def test_the_filled_up_size_holds_all_and_is_allowed(count):
     size = victim_overlap.padded_size(count)
     assert size >= count
-    assert allowed(size)
+    assert allowed(size) and not allowed(size - 1)
     assert size == MIN_SET_SIZE or size < 2 * count
 
 
@@ -127,40 +112,3 @@ def test_no_bit_tells_padding_from_the_tags_of_people():
     assert len(tags) == MIN_SET_SIZE  # all but one are padding
     for start in range(8 * TAG_BYTES):
         assert 0.35 < sum(tag[start // 8] >> start % 8 & 1 for tag in tags) / len(tags) < 0.65
-
-
-def spread(elements):
-    """Facts of a list of elements that could tell one size from another."""
-    numbers = [int.from_bytes(element, "big") for element in elements]
-    gaps = sorted(b - a for a, b in pairwise(numbers))
-    places = range(8 * len(elements[0]))
-    bits = [sum(element[place // 8] >> place % 8 & 1 for element in elements) for place in places]
-    return [gaps[0], gaps[len(gaps) // 2], gaps[-1], *bits]
-
-
-@pytest.mark.parametrize("side", ["points", "tags"])
-def test_who_guesses_a_size_is_right_no_more_often_than_by_chance(monkeypatch, side):
-    """Learns the best threshold of a fact on forty letters of 3 or 60 people; guesses at forty."""
-    monkeypatch.setattr(victim_overlap, "MIN_SET_SIZE", 64)
-    rng = random.Random(5)
-
-    def letter(count):
-        secret, session = victim_overlap.new_secret(), secrets.token_bytes(32)
-        values = people(*rng.sample(range(10_000), count))
-        if side == "points":
-            return victim_overlap.request_points(secret, session, values)
-        return victim_overlap.answer_points(secret, session, [], values)[1]
-
-    few, many = ([spread(letter(n)) for _ in range(40)] for n in (3, 60))
-    facts = range(len(few[0]))
-    best = []
-    for fact in facts:
-        low, high = (sorted(row[fact] for row in rows[:20]) for rows in (few, many))
-        middle = (low[10] + high[10]) / 2
-        sign = 1 if high[10] > low[10] else -1
-        above = [sum(sign * (row[fact] - middle) > 0 for row in rows[:20]) for rows in (many, few)]
-        best.append((above[0] + 20 - above[1], fact, middle, sign))
-    _, fact, middle, sign = max(best)
-    hits = sum(sign * (row[fact] - middle) > 0 for row in many[20:])
-    hits += sum(sign * (row[fact] - middle) <= 0 for row in few[20:])
-    assert 8 <= hits <= 32  # of 40; chance alone leaves this once in 8,000 times

@@ -178,11 +178,6 @@ def test_the_operation_is_named_to_machines_by_its_subject(plain_case, plain_fil
     assert plain_case.subject in plain_files["data/cluster.stix.json"].decode()
 
 
-def test_machine_facts_are_json(plain_files):
-    facts = json.loads(plain_files[package.FACTS_FILE])
-    assert facts["losses"] == {"USD": "20.20"} and set(facts["members"]) == set(IDS)
-
-
 def test_links_between_members_that_were_not_accepted_are_marked_in_the_graph(tmp_path):
     tables = rows()
     tables["links"][0] |= {"accepted": False, "reason": "chance explains it"}

@@ -14,7 +14,9 @@ from reports.referral import counsel, package, pdf
 from reports.referral.blocks import Mark
 from reports.referral.case import Confirmation, SharedVictims, dominant_country
 from reports.referral.case_records import keep_case_members
-from reports.referral.charts import TIMELINE_ROWS
+from reports.referral.charts import TIMELINE_ROWS, timeline_chart
+from reports.referral.document import referral_document, render_html
+from reports.referral.exhibits import make_exhibits
 from reports.referral.reference import CaseFile, english
 from reports.victim_counts import disclose_counts
 from tests.support.examples import LONG, some
@@ -29,7 +31,7 @@ WORDS = "this is the billing department your order of # is ready press one now"
 
 
 def page_of(case):
-    return Page(package_of(case)["data/referral.html"].decode()).text
+    return Page(render_html(referral_document(case, make_exhibits(case))).decode()).text
 
 
 def with_script(people):
@@ -260,11 +262,10 @@ def test_losses_are_not_put_elsewhere_where_no_country_is_shown(tmp_path):
     assert "Total, 2 complaintsUSD20.20" in losses and "Elsewhere" not in losses
 
 
-@pytest.mark.slow
 def test_a_cluster_larger_than_the_timeline_can_be_referred(tmp_path):
     ids = [f"phone:+1888555{n:04}" for n in range(TIMELINE_ROWS + 2)]
     case = case_of(tmp_path / "run", rows(ids, ["callback"] * len(ids)))
-    assert "2 more are in Exhibit 9" in page_of(case)
+    assert "2 more are in Exhibit 9" in timeline_chart(case).caption
 
 
 def test_a_senders_address_is_no_caller_id(tmp_path):
@@ -330,16 +331,6 @@ def test_a_handover_says_both_days_and_how_near_they_are(tmp_path):
     shown = page.partition("Handovers: ")[2].partition("Exhibit 9")[0]
     days = [f"{START + timedelta(days=1):%Y-%m-%d}"] * 2
     assert f"+18885550123{days[0]}{case.number[after]}+18885550188{days[1]}" in shown
-
-
-def test_clocks_are_looked_at_on_the_day_of_the_referral(tmp_path, plain_case):
-    members = [member for group in plain_case.groups for member in group.members]
-    ends = [member.first_until for member in members if member.first_until]
-    late = CaseFile({"date": max(ends).date() + timedelta(days=1)})
-    case = case_of(tmp_path / "late", rows(), file=late)
-    page = page_of(case)
-    assert "the first may be gone on" not in page and "may be gone already" in page
-    assert "may be too late" in page
 
 
 def test_counsel_is_told_which_exhibits_and_whose_decisions(plain_case):
@@ -417,18 +408,10 @@ def test_the_bundle_counts_as_the_document_does(tmp_path):
     assert f"named here: {len(IDS)}." in about["description"]
 
 
-@pytest.mark.parametrize("kind", BY_KIND)
-def test_a_kind_has_the_shape_of_its_registry_in_figures(kind):
-    corners = {
-        "ellipse": 0,
-        "triangle": 3,
-        "rectangle": 4,
-        "diamond": 4,
-        "pentagon": 5,
-        "hexagon": 6,
-    }
-    mark = Mark(0, 0, 10, str(kind))
-    assert len(mark.corners) == corners[BY_KIND[kind].shape]
-    drawn = {(abs(x), abs(y)) for x, y in mark.corners}
-    assert all(10 < hypot(x, y) < 16 for x, y in drawn)
+def test_a_kind_has_the_shape_of_its_registry_in_figures():
+    corners = {"ellipse": 0, "triangle": 3, "rectangle": 4, "diamond": 4, "pentagon": 5}
+    for kind, row in BY_KIND.items():
+        drawn = Mark(0, 0, 10, str(kind)).corners
+        assert len(drawn) == (corners | {"hexagon": 6})[row.shape]
+        assert all(10 < hypot(x, y) < 16 for x, y in drawn)
     assert not Mark(0, 0, 10, "link").corners
