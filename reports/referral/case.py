@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -35,7 +35,7 @@ from reports.referral.case_records import (
     ExchangeRate,
     NotAccused,
     check_totals,
-    exact_sum,
+    exact_sums,
     find_not_accused,
     find_supplier_records,
     keep_case_members,
@@ -451,14 +451,12 @@ class Case(Filing):
 
     def sums_paid(self, payments: Iterable[tuple[CaseRecord, Row]]) -> str:
         """Adds payments up by currency, in words; an empty text if they state no amount."""
-        amounts: defaultdict[str, list[Decimal]] = defaultdict(list)
-        for _, payment in payments:
-            if payment["amount"] is not None and payment["currency"]:
-                amounts[plain(payment["currency"], 8)].append(payment["amount"])
-        return "; ".join(
-            self.language.sum_of(currency, exact_sum(paid))
-            for currency, paid in sorted(amounts.items())
+        paid = exact_sums(
+            (plain(payment["currency"], 8), payment["amount"])
+            for _, payment in payments
+            if payment["amount"] is not None and payment["currency"]
         )
+        return "; ".join(map(self.language.sum_of, paid, paid.values()))
 
     @property
     def authors(self) -> str:
@@ -518,13 +516,21 @@ class Case(Filing):
         for sender in sorted(self.senders):
             # All parts of the cluster from this offer.
             rows = [offer for offer in self.records.offered if offer["contributor"] == sender]
+            countries = Counter[str]()
+            for row in rows:
+                for place in row["countries"] or ():
+                    countries[place["country"]] += place["victims"]
             side = Side(
                 victims=sum(row["victims_known"] or 0 for row in rows),
                 most=sum(
                     record.people for record in self.records.in_order if record.key[1] == sender
                 ),
-                countries=_added_up(rows, "countries", "country", "victims", int),
-                losses=_added_up(rows, "losses", "currency", "amount", Decimal),
+                countries=countries,
+                losses=exact_sums(
+                    (loss["currency"], Decimal(loss["amount"]))
+                    for row in rows
+                    for loss in row["losses"] or ()
+                ),
                 complete=all(row["victims_known"] is not None for row in rows),
                 withheld=not all(row["losses"] for row in rows),
             )
@@ -549,16 +555,15 @@ class Case(Filing):
     def losses_together(self) -> list[str]:
         """Losses by currency of all organisations; an amount of a single organisation is marked."""
         sides, losses = self.sides, []
-        for currency in sorted({loss for _, side in sides for loss in side.losses}):
-            stated = [(name, side) for name, side in sides if currency in side.losses]
-            total = exact_sum(side.losses[currency] for _, side in stated)
+        totals = exact_sums(loss for _, side in sides for loss in side.losses.items())
+        for currency, total in totals.items():
             words = self.language.sum_of(currency, total)
             if self.joint:
-                if len(stated) > 1 or any(side.withheld for _, side in sides):
+                names = [name for name, side in sides if currency in side.losses]
+                if len(names) > 1 or any(side.withheld for _, side in sides):
                     words = self.say("general.at_least", what=words)
-                key = "joint.alone" if len(stated) == 1 else "joint.both"
-                who = self.language.join([name for name, _ in stated])
-                words = self.say(key, sum=words, who=who)
+                key = "joint.alone" if len(names) == 1 else "joint.both"
+                words = self.say(key, sum=words, who=self.language.join(names))
             losses.append(words)
         return losses
 
@@ -748,14 +753,3 @@ def dominant_country(
     country = max(named, key=lambda code: (named[code], code))
     bound = min(named[country], total - unit) // unit * unit
     return CountryCount(country, bound) if 2 * bound > total else None
-
-
-def _added_up(
-    rows: Iterable[Row], lists: str, name: str, figure: str, number: type
-) -> dict[str, Any]:
-    """Adds up figures by name, of the lists of rows."""
-    sums: defaultdict[str, Any] = defaultdict(number)
-    for row in rows:
-        for part in row[lists] or ():
-            sums[part[name]] += part[figure]
-    return sums

@@ -136,17 +136,13 @@ class CaseRecords:
         return {country: len(pseudonyms) for country, pseudonyms in victims.items()}
 
     @cached_property
-    def losses(self) -> dict[str, dict[str, Decimal]]:
-        """Losses of the run's own records by country and currency, exact."""
-        stated: defaultdict[str, defaultdict[str, list[Decimal]]]
-        stated = defaultdict(lambda: defaultdict(list))
-        for record in self.in_order:
-            if record.loss is not None and record.currency:
-                stated[record.country or "unknown"][record.currency].append(record.loss)
-        return {
-            country: {currency: exact_sum(amounts) for currency, amounts in by_currency.items()}
-            for country, by_currency in sorted(stated.items())
-        }
+    def losses(self) -> list[tuple[CaseRecord, str, Decimal]]:
+        """The run's own records that state a loss, with its currency and amount."""
+        return [
+            (record, record.currency, record.loss)
+            for record in self.in_order
+            if record.loss is not None and record.currency
+        ]
 
     def of_mention(self, mention: Row) -> CaseRecord:
         """Returns the record that a row of mentions/ was read in."""
@@ -538,10 +534,13 @@ class ExchangeRate(Record, rename={"day": "date", "currency": "from"}):
     source: Annotated[str, Meta(min_length=1, max_length=200), Check(str.isprintable)]
 
 
-def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
-    """Adds amounts up, exactly."""
+def exact_sums(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """Adds named amounts up by name, exactly; the names are in order."""
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
     with localcontext(prec=_DIGITS):
-        return sum(amounts, Decimal(0))
+        for name, amount in amounts:
+            sums[name] += amount
+    return dict(sorted(sums.items()))
 
 
 def format_amount(amount: Decimal) -> str:
@@ -558,13 +557,9 @@ def convert(amount: Decimal, rate: ExchangeRate) -> Decimal:
 
 def stated_totals(records: CaseRecords) -> dict[str, tuple[Decimal, int]]:
     """Returns amount and number of complaints by currency, from the records one by one."""
-    stated: defaultdict[str, list[Decimal]] = defaultdict(list)
-    for record in records.in_order:
-        if record.loss is not None and record.currency:
-            stated[record.currency].append(record.loss)
-    return {
-        currency: (exact_sum(amounts), len(amounts)) for currency, amounts in sorted(stated.items())
-    }
+    stated = [(currency, amount) for _, currency, amount in records.losses]
+    counts = Counter(currency for currency, _ in stated)
+    return {currency: (total, counts[currency]) for currency, total in exact_sums(stated).items()}
 
 
 def check_totals(records: CaseRecords) -> None:

@@ -14,7 +14,7 @@ from reports.link_evidence import REASSIGNED_DAYS, SURE_CONFIDENCE
 from reports.referral.blocking_checks import find_separating
 from reports.referral.blocks import Block, Blocks, Grid, Points
 from reports.referral.case import Case, Side
-from reports.referral.case_records import convert, exact_sum
+from reports.referral.case_records import convert, exact_sums
 from reports.referral.charts import link_chart, month_chart, timeline_chart
 from reports.referral.language import organisation_name
 from reports.text import plain
@@ -227,17 +227,16 @@ def _by_jurisdiction(case: Case) -> list[tuple[str, str, str]]:
     If no country is shown there is only the total: "elsewhere" would equal it.
     """
     shown = [disclosed.country for disclosed in case.disclosed.countries]
-    losses, say, money = case.records.losses, case.say, case.language.money
-    rows = [
-        (country, currency, money(amount))
-        for country in shown
-        for currency, amount in sorted(losses.get(country, {}).items())
-    ]
-    rest = [sums for country, sums in losses.items() if country not in shown]
-    for currency in case.totals:
-        amounts = [sums[currency] for sums in rest if currency in sums]
-        if amounts and shown:
-            rows.append((say("victims_section.elsewhere"), currency, money(exact_sum(amounts))))
+    say, money = case.say, case.language.money
+    rows = []
+    for country in (*shown, None) if shown else ():  # None stands for all others
+        sums = exact_sums(
+            (currency, amount)
+            for record, currency, amount in case.records.losses
+            if country == (record.country if record.country in shown else None)
+        )
+        place = country or say("victims_section.elsewhere")
+        rows += [(place, currency, money(amount)) for currency, amount in sums.items()]
     for currency, (amount, count) in case.totals.items():
         rows.append((say("victims_section.total", n=count), currency, money(amount)))
     return rows
@@ -249,19 +248,20 @@ def _conversion(case: Case) -> Blocks:
         return [say("conversion.none")]
     to = next(iter(case.rates.values())).to
     rows: list[Sequence[object]] = []
-    sums: list[Decimal] = []
+    sums = [(to, Decimal(0))]
     missing = []
     for currency, (amount, _) in case.totals.items():
         if currency == to:
-            sums.append(amount)
+            sums.append((to, amount))
             rows.append((currency, money(amount), 1, money(amount), ""))
         elif rate := case.rates.get(currency):
-            sums.append(convert(amount, rate))
+            converted = convert(amount, rate)
+            sums.append((to, converted))
             dated = f"{rate.day}, {plain(rate.source, 80)}"
-            rows.append((currency, money(amount), rate.rate, money(sums[-1]), dated))
+            rows.append((currency, money(amount), rate.rate, money(converted), dated))
         else:
             missing.append(currency)
-    rows.append((say("conversion.total"), "", "", f"{to} {money(exact_sum(sums))}", ""))
+    rows.append((say("conversion.total"), "", "", f"{to} {money(exact_sums(sums)[to])}", ""))
     columns = {"currency": 0.12, "amount": 0.2, "rate": 0.14, "converted": 0.24, "source": 0.3}
     return [
         case.table("conversion", rows, columns, to=to),
