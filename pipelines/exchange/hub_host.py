@@ -349,8 +349,7 @@ def _take(
         try:
             newest, *same = last.get(sender, "").split(" ")
             issued = letter.content.issued_at
-            # A record of an earlier version has no digests: all letters of that second are refused.
-            if issued < newest or (issued == newest and (not same or letter.digest in same)):
+            if issued < newest or (issued == newest and letter.digest in same):
                 raise OfferError(
                     f"of {sender}, {issued}: is not newer than the last that was taken: it was "
                     "replayed, or came late; what came late must be sent again"

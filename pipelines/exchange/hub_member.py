@@ -4,8 +4,6 @@
     hubs/NAME.pem      the key that signs feeds here; `exchange join` trusts it as the hub's
 
 A letter is sealed to the host. A feed is made here from the log, as an offer of the hub.
-
-The module is long because these commands share the hub and the member's record of it.
 """
 
 from __future__ import annotations
@@ -539,9 +537,7 @@ def pull(arguments: Namespace) -> int:
     if before.issued_at > offer.issued_at:
         raise UsageError(f"{hub.path}: a feed of {before.issued_at} was pulled before; see --now")
     who, everything = Contributors(hub.log), make_feed(hub.log, org, now, FeedChoice())
-    others = make_feed(hub.log, org, now, FeedChoice(own=choice.own))
-    # Records of an earlier version have only identifiers.
-    live = _claims(everything) | {entity.entity_id for entity in others.entities}
+    live = _claims(everything)
     taken_back = {
         sha
         for sha, (_, *claims) in record.feeds.items()
@@ -593,8 +589,8 @@ def _claims(feed: Feed) -> set[str]:
 
 def _by_oldest(claim: str, who: Contributors) -> str:
     """Returns a claim of an earlier feed by the oldest token: a correction may have joined two."""
-    token, space, entity_id = claim.partition(" ")
-    return f"{who.of(token)}{space}{entity_id}"
+    token, _, entity_id = claim.partition(" ")
+    return f"{who.of(token)} {entity_id}"
 
 
 def _ids_of_log(hub: Hub, prefixes: Iterable[str]) -> frozenset[str]:

@@ -76,8 +76,6 @@ from schemas.tables import (
 from transforms.custody import files_of
 from transforms.graph import call_records, complaint_records, evidence_from_tables
 
-NARRATIVE = "narrative"
-
 SOURCE_FLAGS = all_of(
     flag("--policy", "FILE", "TOML of what may leave (default: the shipped policy.toml)"),
     flag("--victims", "FILE", "CSV phone,email,country of your own victims: none of them leaves"),
@@ -420,8 +418,8 @@ def words_of_run(run: Run, members: pa.Table, evidence: pa.Table) -> OwnWords:
     complaints = named.filter(pc.equal(named["record_kind"], RecordKind.COMPLAINT))
     ids = complaints["record_id"].unique()
     narratives = pa.Table.from_batches(reader(ids), NARRATIVES.schema)
-    where = pc.field("record_id").isin(ids) & (pc.field("field") == NARRATIVE)
-    return own_words(narratives, tables.read_table(run, MENTIONS, where=where))
+    mentions = tables.read_table(run, MENTIONS, where=pc.field("record_id").isin(ids))
+    return own_words(narratives, mentions)
 
 
 def offer_summary(path: Path, offer: Offer, left: Withheld) -> list[str]:

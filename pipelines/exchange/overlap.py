@@ -6,8 +6,6 @@ checked against the letter before. An organisation keeps beside its keys:
 overlap/asked-SESSION.json     the secret of an open request
 overlap/counted-SESSION.json   the cluster that a count is about, for a referral that prints it
 overlap/answered-ORG.json      the last answer to an organisation, and the times of earlier answers
-
-The module is long because the steps of a protocol belong together.
 """
 
 from __future__ import annotations
@@ -153,7 +151,7 @@ class Answered(Record, rename={"when": "at"}):
     answer: str
     when: AwareTime
     told: Comparison
-    before: tuple[PastAnswer, ...] = ()
+    before: tuple[PastAnswer, ...]
 
 
 @subcommand(
@@ -483,7 +481,7 @@ def _answers_before(org: str) -> tuple[PastAnswer, ...]:
     """Returns the answers to an organisation: their times, and the SHA-256 of each request."""
     remedy = "put a copy of it in its place"
     kept = key_store.read_kept(state_path(f"answered-{org}"), Answered, remedy)
-    return (kept.before or (PastAnswer(kept.when, ""),)) if kept else ()
+    return kept.before if kept else ()
 
 
 def _check_answers(

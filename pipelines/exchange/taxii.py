@@ -65,8 +65,6 @@ TIMEOUT_SECONDS, LISTING_SECONDS = 45, 900
 MAX_ANSWER_BYTES, MAX_LISTING_BYTES = 96 << 20, 256 << 20
 """Largest answer, such as four letters in base64, and largest total of a hub's files, in bytes."""
 
-MAX_PAGES = 10_000
-
 _STEP = timedelta(milliseconds=1)
 """Least time between two versions of an object."""
 
@@ -114,9 +112,7 @@ class Collection:
         pages = as_pages(self._remote.get_objects, per_request=page, type=list(types))
         most, end = self._server.received + MAX_LISTING_BYTES, time.monotonic() + LISTING_SECONDS
         listed = set[str]()
-        for _ in range(MAX_PAGES):
-            if time.monotonic() > end:
-                raise UsageError(f"{self.url}: lists for over {LISTING_SECONDS} s; see the server")
+        while time.monotonic() <= end:
             if page == PAGE and self._server.received > most:  # letters are not kept
                 raise UsageError(f"{self.url}: lists more than a hub has; see the server")
             with self._errors():
@@ -130,7 +126,7 @@ class Collection:
                 raise UsageError(f"{self.url}: lists the same again and again; see the server")
             listed |= names
             yield from known
-        raise UsageError(f"{self.url}: answers with more than {MAX_PAGES} pages; see the server")
+        raise UsageError(f"{self.url}: lists for over {LISTING_SECONDS} s; see the server")
 
     def add(self, objects: Iterable[StixObject]) -> None:
         """Adds objects, several in a post if they are small."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography.x509 import Certificate
+from cryptography.x509 import Certificate, load_pem_x509_certificates
 
 from pipelines import key_store, ledger
 from pipelines.ledger import LEDGER_FLAG
@@ -95,10 +95,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _wrong_times(result: VerificationResult, signer: str) -> Iterator[str]:
-    """Yields why the key was not valid at the time of the package, or is void since.
-
-    An old package, whose seal has no time, is dated by its run, which can be older than its key.
-    """
+    """Yields why the key was not valid at the time of the package, or is void since."""
     valid = key_store.validity(result.signed_for or None, signer)
     since = valid.revoked_since
     stamp = result.time_stamp
@@ -108,18 +105,17 @@ def _wrong_times(result: VerificationResult, signer: str) -> Iterator[str]:
             f"is signed by a key that is void from {since:%Y-%m-%dT%H:%MZ} on, and no checked "
             "time stamp shows that it was signed before"
         )
-    named = result.package.get("sealed_at")
     try:
-        when = datetime.fromisoformat(str(named or result.package.get("as_of"))).astimezone(UTC)
-        last = max(when, stamped or when) if named else stamped or when
+        when = datetime.fromisoformat(str(result.package.get("sealed_at"))).astimezone(UTC)
+        last = max(when, stamped or when)
     except (ValueError, OverflowError):
         yield "names no time at which it was sealed"
         return
-    if stamped is not None and named and when > stamped + CLOCK_TOLERANCE:
+    if stamped is not None and when > stamped + CLOCK_TOLERANCE:
         yield f"names {when}, which is after its time stamp"
     if valid.not_after is not None and last > valid.not_after:
         yield f"was signed after its key had ended, on {valid.not_after}"
-    if named and valid.not_before is not None and when < valid.not_before:
+    if valid.not_before is not None and when < valid.not_before:
         yield f"was signed before its key was valid, from {valid.not_before} on"
 
 
@@ -142,11 +138,9 @@ def _void_basis(result: VerificationResult, arguments: Namespace) -> Iterator[st
 
 
 def _authorities(path: str) -> list[Certificate]:
-    from reports.referral import load_authorities
-
     try:
         with system_errors(path, "give certificates in PEM"):
-            return load_authorities(read_bytes(path))
+            return load_pem_x509_certificates(read_bytes(path))
     except ValueError:
         raise UsageError(
             f"{path}: contains no certificate in PEM; give root certificates"

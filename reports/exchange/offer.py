@@ -27,6 +27,7 @@ from msgspec import UNSET, Meta
 
 from reports.exchange.registrations import Registrations, is_young
 from reports.letters import OFFERABLE_KINDS
+from reports.member_mentions import NARRATIVE
 from reports.text import plain
 from reports.victim_counts import SMALLEST_TABLE, DisclosedCounts, disclose_counts
 from schemas.cluster import CONFIRMED, DISPUTED
@@ -53,8 +54,6 @@ Row = Mapping[str, Any]
 
 OwnWords = Mapping[str | tuple[str, str], frozenset[int]]
 """Word triples of narratives by piece of evidence; triples near an identifier also by its id."""
-
-NARRATIVE = "narrative"
 
 SHORTEST_ECHO = 4
 """Least characters of a victim's or a record's id for a likeness to an identifier to count."""

@@ -50,6 +50,5 @@ from .seal import (
     Finding as Finding,
     MissingTimeStampLibraryError as MissingTimeStampLibraryError,
     VerificationResult as VerificationResult,
-    load_authorities as load_authorities,
     verify_package as verify_package,
 )

@@ -336,9 +336,8 @@ def _losses(case: Case) -> Exhibit:
         ("currency", "ISO 4217", "Its currency."),
     )
     rows = (
-        (record_thing(*record.key), record, (format_amount(record.loss), record.currency))
-        for record in case.records.in_order
-        if record.loss is not None and record.currency
+        (record_thing(*record.key), record, (format_amount(amount), currency))
+        for record, currency, amount in case.records.losses
     )
     return _exhibit(case, 5, "losses", columns, rows)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,7 @@ from reports.referral.case import Case, Release, SharedVictims
 from reports.referral.case_records import format_amount
 from reports.referral.counsel import counsel_code, counsel_payload
 from reports.referral.document import referral_document, render_html
-from reports.referral.language import Language
+from reports.referral.language import Language, format_utc
 from reports.referral.method import form_files, letter_document
 from reports.referral.requests import ad_platform_drafts, request_drafts
 from reports.signing import digest_of
@@ -338,10 +338,6 @@ def _rendered(name: str, document: Document) -> Files:
     return page | {f"data/{name}.pdf": pdf.render_pdf(document)}
 
 
-IST = timezone(timedelta(hours=5, minutes=30), "IST")
-"""Indian Standard Time, which has no summer time."""
-
-
 def certificate_drafts(case: Case, records: Files, version: str) -> Files:
     """Drafts the recipient's certificates, and the hash report of `records`, by path."""
     moment = case.moment
@@ -366,7 +362,8 @@ def certificate_drafts(case: Case, records: Files, version: str) -> Files:
 
 def _hash_report(records: Files, moment: datetime) -> bytes:
     header = ("file", "bytes", "algorithm", "hash", "as_of_utc", "as_of_ist")
-    times = (f"{moment:%Y-%m-%dT%H:%M:%SZ}", f"{moment.astimezone(IST):%d/%m/%Y %H:%M:%S}")
+    in_india = moment.astimezone(ZoneInfo("Asia/Kolkata"))
+    times = (format_utc(moment), f"{in_india:%d/%m/%Y %H:%M:%S}")
     rows = (
         (path, len(content), "SHA-256", digest_of(content), *times)
         for path, content in sorted(records.items())

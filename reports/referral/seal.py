@@ -192,15 +192,6 @@ class TimeStamp:
         return f"says {stamped}; its signature was not checked: give --authority PEM"
 
 
-def load_authorities(content: bytes) -> list[x509.Certificate]:
-    """Reads the root certificates in a PEM file.
-
-    Raises:
-        ValueError: if it holds none.
-    """
-    return x509.load_pem_x509_certificates(content)
-
-
 def read_time_stamp(token: bytes, seal: bytes, roots: Sequence[x509.Certificate]) -> TimeStamp:
     """Reads a time stamp response over a seal's bytes, and checks it where `roots` are given.
 

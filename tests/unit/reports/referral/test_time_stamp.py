@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from cryptography.x509 import load_pem_x509_certificates
 
 from pipelines import cli
 from reports import signing
@@ -86,7 +87,7 @@ def token(authority, package):
 
 
 def roots(authority):
-    return seal.load_authorities(authority.root.read_bytes())
+    return load_pem_x509_certificates(authority.root.read_bytes())
 
 
 def checked(package, token, certificates):
