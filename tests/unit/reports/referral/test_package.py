@@ -193,7 +193,7 @@ STRANGER, UNREVIEWED, OUTSIDE = (
 )
 
 
-def liars_case(folder, **options):
+def liars_case(folder):
     """A case in whose cluster one complaint put a stranger, and where one member is unreviewed."""
     tables = rows(
         complaints=4, victims=4, name="jane.roe@gmail.com (call_jane)", brands=["call_jane"]
@@ -247,7 +247,7 @@ def liars_case(folder, **options):
         mention(IDS[0], "A-1", also_read_as="+18885550132", field="narrative", start=0, end=9),
     ]
     tables["clusters"][0] |= {"complaints": 5, "victims": 4}
-    return case_of(folder, tables, excerpts=partial(kept_narratives, folder), **options)
+    return case_of(folder, tables, excerpts=partial(kept_narratives, folder))
 
 
 def naming(files, *words):
@@ -287,21 +287,6 @@ def test_only_reviewed_core_members_are_named_and_the_rest_is_counted(tmp_path):
         == len(requests)
         > 3
     )
-
-
-def test_a_member_is_named_by_override_with_who_answers_and_why(tmp_path):
-    inclusion = blocking_checks.Inclusion(UNREVIEWED, "Ada Cole", "seen on the seized telephone")
-    files = package_of(liars_case(tmp_path / "run", included=[inclusion]))
-    assert naming(files, "jane.roe", "3125550177", "5550155", "5550132") == []
-    facts = json.loads(files[package.FACTS_FILE])
-    assert facts["included"] == {
-        UNREVIEWED: {"by": "Ada Cole", "reason": "seen on the seized telephone"}
-    }
-    assert facts["members"][UNREVIEWED]["review"] == "unreviewed"
-    page = Page(files["data/referral.html"].decode()).text
-    assert "Ada Cole answers for it" in page
-    assert "an analyst reviewed it, but for those that are said below to be included" in page
-    assert "seen on the seized telephone" in page
 
 
 def test_a_cluster_of_nobody_to_name_is_refused_whoever_answers(tmp_path):
