@@ -8,8 +8,7 @@ additional complaint and call instead, from three worlds without and with calls.
 pipelines/data/batch_steps.toml again, and the start of each stage.
 
 With --by-module py-spy samples the run: the share of CPU by layer, and by module of ringtrace or
-part of Beam. --within PATTERN prints the share of CPU within matching functions and modules and all
-their calls. This needs `uv sync --inexact --group bench`, and the right to trace child processes.
+part of Beam. This needs `uv sync --inexact --group bench`, and the right to trace child processes.
 """
 
 from __future__ import annotations
@@ -249,10 +248,9 @@ def record_costs(size: int, folder: Path) -> Iterator[tuple[str, ...]]:
     """Yields what a run, a complaint and a call cost: the straight lines through three runs."""
     runs: list[tuple[float, ...]] = []
     for complaints, calls in ((size, 0), (2 * size, 0), (size, CALLS)):
-        made = folder / f"{complaints}-{calls}"
         counts = f"--complaints {complaints} --operations {max(2, complaints // 165)}"
-        command = f"simulate {{made}} {counts} --calls-per-complaint {calls}"
-        measured.ringtrace(command, made=made)
+        options = f"{counts} --calls-per-complaint {calls}"
+        made = measured.simulate(folder / f"{complaints}-{calls}", options)
         run = observe(made, made / "run")
         entities = ds.dataset(made / "run" / "entities").count_rows()
         used, encoded = run.used, run.encoded.total()
@@ -314,15 +312,6 @@ def samples_by_module(stacks: Iterable[str]) -> Counter[str]:
     return counts
 
 
-def share_within(stacks: Iterable[str], pattern: re.Pattern[str]) -> float:
-    """Returns the share of samples with a frame, such as `name (path:line)`, that matches."""
-    counts = Counter[bool]()
-    for line in stacks:
-        stack, _, count = line.rpartition(" ")
-        counts[any(map(pattern.search, stack.split(";")))] += int(count)
-    return counts[True] / counts.total()
-
-
 def _at_work(frames: list[str]) -> str:
     if any("importlib" in frame for frame in frames):
         return "start-up: imports"
@@ -352,25 +341,15 @@ def print_shares(counts: Counter[str]) -> None:
         print()
 
 
-def print_modules(size: int, within: re.Pattern[str] | None) -> None:
-    """Prints the CPU of a run by module, or the share of a pattern."""
+def print_modules(size: int) -> None:
+    """Prints the CPU of a run by module."""
     folder = world(size)
     with tempfile.TemporaryDirectory() as scratch:
         raw = Path(scratch, "stacks")
         sample(folder, raw)
         stacks = raw.read_text().splitlines()
-    if within:
-        print(f"{size:,}: {share_within(stacks, within):.1%} of CPU")
-    else:
-        print(f"{size:,} complaints\n")
-        print_shares(samples_by_module(stacks))
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no pattern: {error}") from None
+    print(f"{size:,} complaints\n")
+    print_shares(samples_by_module(stacks))
 
 
 def _parser() -> measured.Parser:
@@ -382,28 +361,19 @@ def _parser() -> measured.Parser:
         "--stages", action="store_true", help="what each step costs, as batch_steps.toml"
     )
     costs.add_argument("--by-module", action="store_true", help="the share of CPU of each module")
-    parser.add_argument(
-        "--within", metavar="PATTERN", type=_pattern, help="of modules, the share of those"
-    )
-    parser.add_argument("--no-report", action="store_true", help="write no report")
+    parser.add_argument("--no-report", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     return parser
 
 
 def main(words: list[str] | None = None) -> None:
     """Measures each world and prints the table that was asked for."""
-    parser = _parser()
-    options = parser.parse_args(words)
-    report = not options.no_report
+    options = _parser().parse_args(words)
     if options.one:
-        sys.exit(one_run(options.one, report=report))
-    if options.within and not options.by_module:
-        parser.error("--within goes with --by-module")
-    if options.no_report and (options.by_module or options.record):
-        parser.error("--no-report is of costs by step")
+        sys.exit(one_run(options.one, report=not options.no_report))
     if options.by_module:
         for size in options.sizes:
-            print_modules(size, options.within)
+            print_modules(size)
         return
     with tempfile.TemporaryDirectory() as scratch:
         if options.record:
@@ -412,7 +382,7 @@ def main(words: list[str] | None = None) -> None:
             return
         runs: dict[int, Observed] = {}
         for size in options.sizes:
-            runs[size] = observe(world(size), Path(scratch, "run"), report=report)
+            runs[size] = observe(world(size), Path(scratch, "run"))
             used = runs[size].used
             print(f"{size:,}: {used.wall:,.0f} s, {used.peak:,.0f} MiB", flush=True)
     if options.stages:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -113,7 +113,8 @@ def simulated_run(
     """
     world = World(seed=seed, complaints=complaints, operations=operations, **KINDS[kind])
     options = world_options(kind, complaints, operations, seed)
-    folder, run = measured.simulate_and_run(place, options)
+    folder = measured.simulate(place / "world", options)
+    run = measured.run_world(folder, place / "run")
     plan = plan_rings(Random(seed), world, narratives.SCRIPTS)
     truth = measured.read_pairs(folder / "truth.csv")
     if any(plan.owners.get(entity_id) != owner for entity_id, owner in truth.items()):
@@ -193,48 +194,50 @@ def fit(runs: Iterable[tuple[str, SimulatedRun]]) -> str:
     table = fit_isotonic(np.array(means), np.array(shares))
     lines = []
     for name, model in (("with_calls", with_calls), ("without_calls", without)):
-        lines += [f"[{name}.weights]"]
         weights = zip(("intercept", *FEATURES), model.weights, strict=True)
-        lines += [f"{key} = {value}" for key, value in weights]
-        lines.append("")
-    lines += ["[with_calls.table]"]
-    lines += [
-        f"{key} = {list(values)}"
-        for key, values in zip(("mean", "probability"), table, strict=True)
-    ]
-    return "\n".join(lines) + "\n"
+        lines += [f"[{name}.weights]", *(f"{key} = {value}" for key, value in weights), ""]
+    columns = zip(("mean", "probability"), table, strict=True)
+    lines += ["[with_calls.table]", *(f"{key} = {list(values)}" for key, values in columns)]
+    return "\n".join(lines)
 
 
 def print_reliability(runs: Iterable[tuple[str, SimulatedRun]]) -> None:
     """Prints a line for each world, then the table of all that have a probability."""
-    print("| world | clusters | leads | with a probability | Brier | of their mean | ranked |")
-    print("|---|---|---|---|---|---|---|")
     every: list[tuple[float, float]] = []
-    for name, run in runs:
-        owner = run.owner_by_cluster()
-        rows = ds.dataset(run.folder / "campaigns").to_table().to_pylist()
-        leads = [
-            (
-                lead["probability"],
-                same_operation([member["cluster_id"] for member in lead["members"]], owner),
-            )
-            for lead in rows
-        ]
-        stated = np.array([lead for lead in leads if lead[0] is not None]).reshape(-1, 2)
-        ranked = [share for likely, share in leads if likely is None]
-        every += [(likely, share) for likely, share in stated]
-        cells = [name, f"{len(owner):,}", len(rows), len(stated), *_brier(stated)]
-        cells.append(f"{np.mean(ranked):.3f}" if ranked else "-")
-        print("| " + " | ".join(map(str, cells)) + " |", flush=True)
-    print("\n| probability | leads | mean stated | of one operation |\n|---|---|---|---|")
+
+    def lines() -> Iterator[list[object]]:
+        for name, run in runs:
+            owner = run.owner_by_cluster()
+            rows = ds.dataset(run.folder / "campaigns").to_table().to_pylist()
+            leads = [
+                (
+                    lead["probability"],
+                    same_operation([member["cluster_id"] for member in lead["members"]], owner),
+                )
+                for lead in rows
+            ]
+            stated = [(likely, share) for likely, share in leads if likely is not None]
+            ranked = [share for likely, share in leads if likely is None]
+            every.extend(stated)
+            mean = f"{np.mean(ranked):.3f}" if ranked else "-"
+            brier = _brier(np.array(stated).reshape(-1, 2))
+            yield [name, f"{len(owner):,}", len(rows), len(stated), *brier, mean]
+
+    heads = ("world", "clusters", "leads", "with a probability", "Brier", "of their mean", "ranked")
+    measured.print_table(heads, lines())
+    print()
     pairs = np.array(every).reshape(-1, 2)
     place = np.digitize(pairs[:, 0], BINS[1:-1])
-    for number in range(len(BINS) - 1):
-        rows_of = pairs[place == number]
-        if len(rows_of):
-            stated, share = rows_of.mean(axis=0)
-            span = f"{BINS[number]} to {BINS[number + 1]}"
-            print(f"| {span} | {len(rows_of)} | {stated:.3f} | {share:.3f} |")
+    bins = (
+        (
+            f"{BINS[number]} to {BINS[number + 1]}",
+            len(rows),
+            *map("{:.3f}".format, rows.mean(axis=0)),
+        )
+        for number in range(len(BINS) - 1)
+        if len(rows := pairs[place == number])
+    )
+    measured.print_table(("probability", "leads", "mean stated", "of one operation"), bins)
     print("\nall: Brier {}, of their mean {}".format(*_brier(pairs)))
 
 
@@ -267,7 +270,7 @@ def main(words: list[str] | None = None) -> None:
             for seed in seeds
         )
         if options.fit:
-            print(fit(runs), end="")
+            print(fit(runs))
         else:
             print_reliability(runs)
 

@@ -6,8 +6,7 @@ Each world is simulated, run by the batch pipeline and scored by `ringtrace eval
 are compared with simpler methods over the same links. Then the core is scored, with the recall that
 each of its rules costs. Unless the noise is 0, victims cite legitimate sites, give their own
 numbers and addresses, and see forged senders. Harm counts such identifiers that became
-infrastructure. The world `unlisted` has the hosts and organisations of `benchmarks.unlisted`.
-Without `--size` the worlds of `LISTED` are run.
+infrastructure. Without `--size` the worlds of `LISTED` are run.
 """
 
 from __future__ import annotations
@@ -18,9 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import measured, unlisted
-
-UNLISTED = "unlisted"
+from benchmarks import measured
 
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
@@ -29,7 +26,6 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "no-calls": {"calls_per_complaint": 0.0},
     "pooled": {"profile": "pooled"},
     "dominant": {"dominant": 0.35},
-    UNLISTED: {"profile": "chained"},
 }
 """Settings that differ in a kind of world, by its name."""
 
@@ -41,7 +37,6 @@ LISTED = (
     ("no-calls", 15_000, 120),
     ("pooled", 15_000, 120),
     ("dominant", 15_000, 60),
-    (UNLISTED, 15_000, 120),
     ("plain", 15_000, 5),
     ("plain", 3_000, 25),
     ("plain", 300, 5),
@@ -50,8 +45,8 @@ LISTED = (
 """Kind, complaints and operations of each world."""
 
 HEADS = (
-    "F1", "precision", "recall", "legitimate", "victims'", "innocents",
-    "components", "capped", "Leiden", "core: precision", "recall", "B-cubed recall",
+    "world", "complaints", "rings", "seed", "F1", "precision", "recall", "legitimate", "victims'",
+    "innocents", "components", "capped", "Leiden", "core: precision", "recall", "B-cubed recall",
     "legitimate", "victims'", "innocents", "near misses", "cost: two reporters", "no near miss",
 )  # fmt: skip
 
@@ -64,30 +59,24 @@ def world_options(kind: str, complaints: int, operations: int, seed: int) -> str
     return " ".join(f"--{name.replace('_', '-')}={value}" for name, value in settings.items())
 
 
-def evaluation(kind: str, complaints: int, operations: int, seed: int) -> dict[str, Any]:
-    """Returns what `ringtrace evaluate --json` prints of a run of a world of a kind."""
-    with tempfile.TemporaryDirectory() as folder:
-        world, run = Path(folder, "world"), Path(folder, "run")
-        options = world_options(kind, complaints, operations, seed)
-        measured.ringtrace(f"simulate {{world}} {options}", world=world)
-        if kind == UNLISTED:
-            unlisted.rewrite(world, seed)
-        measured.run_world(world, run)
-        return _scores(world, run)
-
-
-def _scores(world: Path, run: Path) -> dict[str, Any]:
+def evaluation(options: str) -> dict[str, Any]:
+    """Returns what `ringtrace evaluate --json` prints of a run of a simulated world."""
     command = (
         "evaluate {run} {world}/truth.csv --victims {world}/victims.csv "
         "--innocents {world}/innocents.csv --near-misses {world}/near_misses.csv "
         "--known-legitimate {world}/legitimate.csv --baselines --json"
     )
-    scores: dict[str, Any] = json.loads(measured.ringtrace(command, run=run, world=world).output)
-    return scores
+    with tempfile.TemporaryDirectory() as folder:
+        world = measured.simulate(Path(folder, "world"), options)
+        run = measured.run_world(world, Path(folder, "run"))
+        scores: dict[str, Any] = json.loads(
+            measured.ringtrace(command, run=run, world=world).output
+        )
+        return scores
 
 
 def cells(scores: dict[str, Any]) -> Iterator[str]:
-    """Yields the cells of a line, in the order of `HEADS`."""
+    """Yields the cells of a line, in the order of `HEADS`, from F1 on."""
     score, tiers = scores["agreement"]["bcubed"], scores["tiers"]
     core, harm, costs = tiers["core"], tiers["core_harm"], tiers["costs"]
     yield from (f"{score[name]:.4f}" for name in ("f1", "precision", "recall"))
@@ -113,15 +102,14 @@ def main(words: list[str] | None = None) -> None:
         "B-cubed scores. Harm: known-legitimate (cited sites, forged senders) and victims' own"
         " identifiers, in any cluster; innocents: of all in shared clusters, of the core in any.\n"
     )
-    print("| world | complaints | rings | seed | " + " | ".join(HEADS) + " |")
-    print("|---" * (len(HEADS) + 4) + "|")
-    for kind, complaints, operations in worlds:
-        if kind not in arguments.worlds:
-            continue
-        for seed in arguments.seeds or (1001,):
-            scores = evaluation(kind, complaints, operations, seed)
-            line = (kind, f"{complaints:,}", str(operations), str(seed), *cells(scores))
-            print("| " + " | ".join(line) + " |", flush=True)
+    lines = (
+        (kind, f"{complaints:,}", operations, seed,
+         *cells(evaluation(world_options(kind, complaints, operations, seed))))
+        for kind, complaints, operations in worlds
+        if kind in arguments.worlds
+        for seed in arguments.seeds or (1001,)
+    )  # fmt: skip
+    measured.print_table(HEADS, lines)
 
 
 if __name__ == "__main__":

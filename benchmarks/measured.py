@@ -29,11 +29,10 @@ SECONDS_A_SAMPLE = 0.1
 class Parser(argparse.ArgumentParser):
     """Shows a module's docstring as its help, and refuses wrong words in one line."""
 
-    def __init__(self, module: str, about: str | None, epilog: str | None = None) -> None:
+    def __init__(self, module: str, about: str | None) -> None:
         """Reads the words of `python -m MODULE`."""
         shape = argparse.RawDescriptionHelpFormatter
-        prog = f"python -m {module}"
-        super().__init__(prog=prog, description=about, formatter_class=shape, epilog=epilog)
+        super().__init__(prog=f"python -m {module}", description=about, formatter_class=shape)
 
     def error(self, message: str) -> NoReturn:
         """Exits with 2."""
@@ -155,15 +154,10 @@ def python(module: str, *arguments: object) -> list[str]:
 def print_table(heads: Iterable[object], rows: Iterable[Iterable[object]]) -> None:
     """Prints a table in Markdown, each row as soon as it is measured."""
     columns = [*heads]
-    print(row_text(columns))
+    print(f"| {' | '.join(map(str, columns))} |")
     print("|---" * len(columns) + "|", flush=True)
     for cells in rows:
-        print(row_text(cells), flush=True)
-
-
-def row_text(cells: Iterable[object]) -> str:
-    """Returns a row of a table in Markdown."""
-    return f"| {' | '.join(map(str, cells))} |"
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
 
 
 def words_of(command: str, **places: object) -> list[str]:
@@ -176,18 +170,17 @@ def ringtrace(command: str, *, seconds: float | None = None, **places: object) -
     return run(python("pipelines.cli", *words_of(command, **places)), seconds=seconds)
 
 
-def simulate_and_run(folder: Path, options: str) -> tuple[Path, Path]:
-    """Simulates a world with these options and runs it; returns both folders, below `folder`."""
-    world, output = folder / "world", folder / "run"
+def simulate(world: Path, options: str) -> Path:
+    """Simulates a world with these options in a folder; returns the folder."""
     ringtrace(f"simulate {{world}} {options}", world=world)
-    run_world(world, output)
-    return world, output
+    return world
 
 
-def run_world(world: Path, output: Path) -> None:
-    """Runs the batch pipeline on a simulated world."""
+def run_world(world: Path, output: Path) -> Path:
+    """Runs the batch pipeline on a simulated world; returns the run."""
     batch = "batch --complaints {world}/complaints --calls {world}/calls --output {output}"
     ringtrace(batch, world=world, output=output)
+    return output
 
 
 def read_pairs(path: Path) -> dict[str, str]:

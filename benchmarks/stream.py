@@ -46,6 +46,8 @@ from transforms.read import ReadOptions
 
 POOL = 2_000
 
+TICK_SECONDS = 10
+
 PROBE_SECONDS = (5.0, 15.0)
 """Least and longest time between two probes, which so keep no step with the ticks."""
 
@@ -108,11 +110,11 @@ def folder(work: Path) -> Iterator[tuple[list[str], Send]]:
     """A watched folder: flags of the stream, and what sends to it."""
     (work / "in" / "complaints").mkdir(parents=True)
     with (work / "in" / "complaints" / "live.jsonl").open("ab", buffering=0) as file:
-        yield ["--watch", f"{work}/in"], lambda rows: _written(file.write, rows)
 
+        def send(rows: list[bytes]) -> None:
+            file.write(b"".join(row + b"\n" for row in rows))
 
-def _written(write: Callable[[bytes], object], rows: list[bytes]) -> None:
-    write(b"".join(row + b"\n" for row in rows))
+        yield ["--watch", f"{work}/in"], send
 
 
 @contextmanager
@@ -145,6 +147,14 @@ def on_engine(name: str, work: Path) -> Iterator[tuple[list[str], Send]]:
     ):
         kept = ["--state_backend=filesystem", checkpoints] if name == "flink" else []
         yield [*flags, *engine_flags(address), *kept, "--kafka-expansion", kafka], send
+
+
+SOURCES = {
+    "--kafka": topic,
+    "--prism": partial(on_engine, "prism"),
+    "--flink": partial(on_engine, "flink"),
+}
+"""Places from which a stream reads, by option, where it is not a watched folder."""
 
 
 def used(process: int) -> tuple[float, float]:
@@ -203,16 +213,10 @@ def main(words: list[str] | None = None) -> None:
     parser = measured.Parser("benchmarks.stream", __doc__)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=5)
-    parser.add_argument("--tick-interval", type=int, default=10)
     parser.add_argument("--replay", action="store_true")
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--kafka", dest="source", action="store_const", const=topic)
-    place.add_argument(
-        "--prism", dest="source", action="store_const", const=partial(on_engine, "prism")
-    )
-    place.add_argument(
-        "--flink", dest="source", action="store_const", const=partial(on_engine, "flink")
-    )
+    for name, source in SOURCES.items():
+        place.add_argument(name, dest="source", action="store_const", const=source)
     options = parser.parse_args(words)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -220,7 +224,7 @@ def main(words: list[str] | None = None) -> None:
             replay(work, options)
             return
         flags, send = stack.enter_context((options.source or folder)(work))
-        flags += ["--output", f"{work}/out", "--tick-interval", str(options.tick_interval)]
+        flags += ["--output", f"{work}/out", "--tick-interval", str(TICK_SECONDS)]
         command = measured.python("pipelines.cli", "stream", *flags)
         log = stack.enter_context((work / "log").open("w+"))
         process = Popen(command, stderr=log)
@@ -231,8 +235,7 @@ def main(words: list[str] | None = None) -> None:
 def replay(work: Path, options: argparse.Namespace) -> None:
     """Runs a tick for each interval of the time that was asked, and says what they took."""
     chance, moments, taken = random.Random(SEED), [REPLAYED], 0.0
-    ticks, step = int(options.minutes * 60 / options.tick_interval), options.tick_interval
-    count = int(options.rate * step)
+    ticks, count = int(options.minutes * 60 / TICK_SECONDS), int(options.rate * TICK_SECONDS)
 
     def clock() -> float:
         return moments[-1].timestamp()
@@ -243,8 +246,8 @@ def replay(work: Path, options: argparse.Namespace) -> None:
         feed, news = WatchedFolder(str(work / "in"), ReadOptions()), NewRecords((), (), {})
         for tick in range(ticks):
             begun = moments[-1]
-            moments.append(begun + timedelta(seconds=step))
-            whens = [begun + timedelta(seconds=step * n / count) for n in range(count - 2)]
+            moments.append(begun + timedelta(seconds=TICK_SECONDS))
+            whens = [begun + timedelta(seconds=TICK_SECONDS * n / count) for n in range(count - 2)]
             first = tick * count
             rows = [pooled(chance, number, when) for number, when in enumerate(whens, first)]
             send([*rows, *probe(first + count - 2, POOL + tick, begun)])

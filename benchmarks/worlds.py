@@ -65,7 +65,7 @@ def world(complaints: int, root: Path | None = None, *, odd: bool = False) -> Pa
         else:
             operations = max(2, complaints // COMPLAINTS_AN_OPERATION)
             size = f"--complaints {complaints} --operations {operations}"
-            measured.ringtrace(f"simulate {{half}} {size}", half=half)
+            measured.simulate(half, size)
         (half / MADE_BY).write_text(code)
         shutil.rmtree(folder, ignore_errors=True)
         half.rename(folder)

@@ -182,21 +182,18 @@ def main(words: list[str] | None = None) -> None:
     """Print the machine and the table."""
     parser = measured.Parser("benchmarks.peers", __doc__)
     parser.add_argument("sizes", metavar="N", type=int, nargs="*", default=list(SIZES))
-    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=WORLDS)
     parser.add_argument(
         "--no-report", action="store_true", help="leave out the run that writes a report"
     )
-    parser.add_argument("--no-components", action="store_true", help="leave out the components")
     asked = parser.parse_args(words)
     lines = [empty_run()]
-    for size, kind in product(asked.sizes, asked.worlds):
+    for size, kind in product(asked.sizes, WORLDS):
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             for line in whole_runs(size, kind, folder, report=not asked.no_report):
                 lines.append(line)
                 print(f"{line.program}, {kind}, {size:,}: {line.used.cpu:.1f} s of CPU", flush=True)
-            if not asked.no_components:
-                lines.extend(components(size, kind, folder))
+            lines.extend(components(size, kind, folder))
     python_version = platform.python_version()
     print(f"\n{os.cpu_count()} cores, {platform.machine()}, Python {python_version}\n")
     measured.print_table(HEADS, table_rows(lines))

@@ -34,8 +34,6 @@ OTHER_PROGRAMS = re.compile(
 
 NOT_OURS = {
     "--now": "systemctl enable --now",
-    "--svg": "python -m benchmarks.batch",
-    "--within": "python -m benchmarks.batch",
     "--by-module": "python -m benchmarks.batch",
     "--record": "python -m benchmarks.batch",
     "--simulated": "python -m benchmarks.cuts",
@@ -45,7 +43,6 @@ NOT_OURS = {
     "--names": "python -m benchmarks.readings",
     "--transcripts": "python -m benchmarks.readings",
     "--full": "python -m benchmarks.poisoning",
-    "--megabytes": "python -m benchmarks.hostile",
     "--minutes": "python -m benchmarks.stream",
     "--rate": "python -m benchmarks.stream",
     "--kafka": "python -m benchmarks.stream",
