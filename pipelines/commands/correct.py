@@ -36,7 +36,7 @@ from pipelines.user_files import (
 from reports import signing, tables
 from reports.run import Run
 from reports.text import plain, quantity
-from schemas.decision import REVIEWING_DECISIONS
+from schemas.decision import REVIEWING_DECISIONS, DecisionKind
 from schemas.entity import is_withheld, without_epoch
 from schemas.enums import Status
 from schemas.offer import CorrectedIssue, Correction, Revocation, StruckIdentifier
@@ -54,15 +54,12 @@ VOID_JOIN = "rests on a void join"
 
 CORRECTION_TEXT = "correction.txt"
 
-LEGITIMATE, DISPUTE, VICTIM_OWNED = "legitimate", "dispute", "victim_owned"
-"""Kinds of decisions that take an identifier back, in all its epochs."""
-
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """A decision in force. One of the kinds above takes its identifier back.
+    """A decision in force. A legitimate, dispute or victim_owned takes its identifier back.
 
-    A dispute also takes back the `members` that it covers.
+    It does so in all epochs. A dispute also takes back the `members` that it covers.
     """
 
     kind: str
@@ -260,12 +257,12 @@ def issue_lines(issues: Iterable[Outstanding], reasons: Mapping[str, str]) -> It
 def _covered(left: list[str], decision: Withdrawal) -> Iterable[str]:
     """Returns the identifiers, without epochs, that a decision takes back."""
     entity_id = without_epoch(decision.entity_id)
-    if decision.kind == LEGITIMATE:
+    if decision.kind == DecisionKind.LEGITIMATE:
         return _listed(left, KnownLegitimate((entity_id,), ("",), frozenset()))
-    if decision.kind == DISPUTE:
+    if decision.kind == DecisionKind.DISPUTE:
         members = set(map(without_epoch, decision.members))
         return [each for each in left if each == entity_id or each in members]
-    if decision.kind == VICTIM_OWNED:
+    if decision.kind == DecisionKind.VICTIM_OWNED:
         scheme, _, number = entity_id.partition(":")
         phones = [number] if scheme == "phone" else []
         return own_victims.ids_naming(left, phones, [entity_id])
@@ -316,8 +313,8 @@ def confirmed_but_suppressed(finished: Run) -> list[str]:
     }
     signed = {member for row in accusing if row["signed_by"] for member in row["members"]}
     for row in rows:
-        if row["kind"] == LEGITIMATE:
-            decision = Withdrawal(LEGITIMATE, row["entity_a"], "")
+        if row["kind"] == DecisionKind.LEGITIMATE:
+            decision = Withdrawal(DecisionKind.LEGITIMATE, row["entity_a"], "")
             cleared = set(_covered(list(gone.values()), decision))
             gone = {
                 entity_id: bare

@@ -11,13 +11,13 @@ import pickle
 import re
 import shutil
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -96,19 +96,16 @@ def write_rejects(rows: Iterable[Row], out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     taken: set[str] = set()
     with (out / "why.csv").open("w", encoding="utf-8", newline="") as file:
-        why = csv.writer(file)
-        why.writerow(WHY)
+        write_why = csv.writer(file).writerow
+        write_why(WHY)
         return sum(
-            _write_source(source, of_source, out, taken, why)
+            _write_source(source, of_source, out, taken, write_why)
             for source, of_source in groupby(rows, key=itemgetter("source"))
         )
 
 
-class Writer(Protocol):
-    """A writer of rows of CSV."""
-
-    def writerow(self, row: Iterable[Any], /) -> Any:
-        """Writes one row."""
+WriteRow = Callable[[Iterable[Any]], object]
+"""A function that writes a row of CSV."""
 
 
 class _Waiting:
@@ -141,13 +138,15 @@ class _Waiting:
             part.close()
 
 
-def _write_source(source: str, rows: Iterable[Row], out: Path, taken: set[str], why: Writer) -> int:
+def _write_source(
+    source: str, rows: Iterable[Row], out: Path, taken: set[str], write_why: WriteRow
+) -> int:
     """Writes the rows of a source, a file for each kind and format; returns their number."""
     waiting: dict[tuple[str, str], _Waiting] = {}
     with ExitStack() as open_files:
         for row in rows:
             if (data := _whole(row)) is None:
-                why.writerow(_why("", "", (row[name] for name in WHY[2:])))
+                write_why(_why("", "", (row[name] for name in WHY[2:])))
                 continue
             key = row["record_kind"], row["format"]
             if key not in waiting:
@@ -168,7 +167,7 @@ def _write_source(source: str, rows: Iterable[Row], out: Path, taken: set[str], 
                     file.write(
                         content + (form.between if number < file_rows.count else b"") + b"\n"
                     )
-                    why.writerow(_why(name, line, reason))
+                    write_why(_why(name, line, reason))
                     line += content.count(b"\n") + 1
                 file.write(form.end)
     return sum(part.count for part in waiting.values())
