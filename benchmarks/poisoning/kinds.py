@@ -14,9 +14,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -122,16 +123,8 @@ class Known:
         return some(self.rings[number % len(self.rings)], start, 2)
 
 
-@dataclass
-class Cell:
-    """The fewest liars for each outcome in any world."""
-
-    least: dict[str, int] = field(default_factory=dict)
-
-    def text(self, outcomes: tuple[str, ...]) -> str:
-        """Returns the numbers in the order of the outcomes, a dash where none came about."""
-        return " · ".join(str(self.least.get(outcome, "–")) for outcome in outcomes)
-
+Cell = dict[str, int]
+"""The fewest liars for each outcome in any world."""
 
 Forge = Callable[[Known, int, Forgery], None]
 """Makes the complaints of so many liars a kind."""
@@ -226,28 +219,24 @@ def measure(pool: Executor, place: Path, *, full: bool) -> dict[tuple[str, str],
     list(pool.map(prepare, [place / str(seed) for seed in seeds], seeds))
     jobs = [(seed, means, count) for count in REPORTERS[full] for means in MEANS for seed in seeds]
     futures = [(job, pool.submit(attempt, place, *job)) for job in jobs]
-    cells = {(kind, means): Cell() for kind in STRANGERS for means in MEANS}
+    cells: defaultdict[tuple[str, str], Cell] = defaultdict(dict)
     for (_, means, count), future in futures:
         for kind, outcomes in future.result().items():
             for outcome in outcomes:
-                cells[kind, means].least.setdefault(outcome, count)
+                cells[kind, means].setdefault(outcome, count)
     return cells
 
 
 def print_cells(cells: Mapping[tuple[str, str], Cell], *, full: bool) -> None:
-    """Prints the table; tried up to the largest of `REPORTERS`."""
+    """Prints the table, with a dash for an outcome that did not come about."""
     worlds = "1 world" if TRIES[full] == 1 else f"{TRIES[full]} worlds"
     print(f"Tried with {', '.join(map(str, REPORTERS[full]))} reporters, in {worlds}.\n")
-    rows = (
-        [
-            kind,
-            *(
-                cells[kind, means].text(HIDING if forge is called_a_victims else NAMING)
-                for means, forge in MEANS.items()
-            ),
-        ]
-        for kind in STRANGERS
-    )
+
+    def text(kind: str, means: str) -> str:
+        outcomes = HIDING if MEANS[means] is called_a_victims else NAMING
+        return " · ".join(str(cells[kind, means].get(outcome, "–")) for outcome in outcomes)
+
+    rows = ([kind, *(text(kind, means) for means in MEANS)] for kind in STRANGERS)
     measured.print_table(["kind", *MEANS], rows)
 
 
@@ -286,7 +275,6 @@ def _joined(home: Path, folder: Path, known: Known, count: int, *, alone: bool) 
     cluster = {entity_id: number for number, group in enumerate(named, 1) for entity_id in group}
     week = iso_week(END - timedelta(days=7))
     evidence = sorted(tuple(sorted(place[entity_id] for entity_id in group)) for group in named)
-    numbers = sorted(set(cluster.values()))
     phones = tuple(
         position for position, entity_id in enumerate(ids) if entity_id.startswith("phone:")
     )
@@ -298,13 +286,11 @@ def _joined(home: Path, folder: Path, known: Known, count: int, *, alone: bool) 
         tlp=str(Tlp.AMBER),
         terms=Terms(confidence_floor=75, k=5, least_reports=2, loss_unit=1000),
         entities=tuple(
-            OfferedEntity(entity_id, as_role(entity_id), 99, numbers.index(cluster[entity_id]) + 1)
+            OfferedEntity(entity_id, as_role(entity_id), 99, cluster[entity_id])
             for entity_id in ids
         ),
         evidence=tuple(OfferedEvidence(places, "complaint", count, week) for places in evidence),
-        clusters=tuple(
-            OfferedCluster((), None, (), number) for number in range(1, len(numbers) + 1)
-        ),
+        clusters=tuple(OfferedCluster((), None, (), number) for number in range(1, len(named) + 1)),
         called=phones if count > 1 else UNSET,  # no call of one person alone is offered
     )
     os.environ[key_store.HOME_VARIABLE] = str(home / "partner" / "keys")
