@@ -21,7 +21,7 @@ from pipelines.batch import join as batch_join
 from pipelines.exchange import hub_host, taxii as taxii_module
 from reports import signing, tables
 from reports.disclosure_control import is_reviewed_core, thin_clusters
-from reports.exchange import open_letter
+from reports.exchange import erased_line, open_letter
 from reports.export.stix import stix_observable
 from reports.letters import OfferError
 from schemas.entity import without_epoch
@@ -443,49 +443,30 @@ def test_a_letter_of_nobody_and_a_replayed_one_are_refused_by_name(world):
     assert entry not in entry_ids(pull(world, "google", day=5))
 
 
-def lines_of(world):
-    path = world.hub / "log" / "2026-06-02.jsonl"
-    return path, path.read_bytes().splitlines(keepends=True)
+def altered(name, old, new):
+    """Returns a change of the first place in a file of the hub."""
+
+    def change(world):
+        path = world.hub / name
+        path.write_bytes(path.read_bytes().replace(old, new, 1))
+
+    return change
 
 
-def change_line(world):
-    path, lines = lines_of(world)
-    place = next(n for n, line in enumerate(lines) if b'"entity_id"' in line)
-    lines[place] = lines[place].replace(b'"reporters":', b'"reporters":1')
-    path.write_bytes(b"".join(lines))
+def relined(new_lines):
+    """Returns a change of the lines of the log's first day."""
 
+    def change(world):
+        path = world.hub / "log" / "2026-06-02.jsonl"
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(new_lines(lines)))
 
-def drop_line(world):
-    path, lines = lines_of(world)
-    path.write_bytes(b"".join(lines[1:]))
-
-
-def repeat_line(world):
-    path, lines = lines_of(world)
-    path.write_bytes(b"".join([lines[0], *lines]))
-
-
-def erase_line(world):
-    from reports.exchange import erased_line
-
-    path, lines = lines_of(world)
-    lines[0] = erased_line(lines[0].rstrip(b"\n")) + b"\n"
-    path.write_bytes(b"".join(lines))
+    return change
 
 
 def cut_days(world):
     for path in world.hub.glob("heads/2026-06-02*"):
         path.unlink()
-
-
-def change_head(world):
-    path = world.hub / "heads" / "2026-06-02.json"
-    path.write_bytes(path.read_bytes().replace(b'"size":', b'"size":1'))
-
-
-def change_charter(world):
-    path = world.hub / "hub.json"
-    path.write_bytes(path.read_bytes().replace(b'"epoch_days":90', b'"epoch_days":91'))
 
 
 def lose_list(world):
@@ -495,13 +476,22 @@ def lose_list(world):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (change_line, "2026-06-02.jsonl: "),
-        (drop_line, "is not what the host signed: the log was changed"),
-        (repeat_line, "has a line twice, or its lines out of order"),
-        (erase_line, "erases line 0 of the log, which is not out"),
+        (altered("log/2026-06-02.jsonl", b'"reporters":', b'"reporters":1'), "2026-06-02.jsonl: "),
+        (relined(lambda lines: lines[1:]), "is not what the host signed: the log was changed"),
+        (relined(lambda lines: [lines[0], *lines]), "has a line twice, or its lines out of order"),
+        (
+            relined(lambda lines: [erased_line(lines[0].rstrip(b"\n")) + b"\n", *lines[1:]]),
+            "erases line 0 of the log, which is not out",
+        ),
         (cut_days, "you saw before: it was changed or cut"),
-        (change_head, "2026-06-02.json: was altered after it was signed"),
-        (change_charter, "hub.json: was altered after it was signed"),
+        (
+            altered("heads/2026-06-02.json", b'"size":', b'"size":1'),
+            "2026-06-02.json: was altered after it was signed",
+        ),
+        (
+            altered("hub.json", b'"epoch_days":90', b'"epoch_days":91'),
+            "hub.json: was altered after it was signed",
+        ),
         (lose_list, "of the last head is missing, or lacks signatures"),
     ],
 )
