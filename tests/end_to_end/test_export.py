@@ -204,12 +204,3 @@ def test_wrong_usage_is_one_line_and_nothing_is_written(finished, tmp_path, word
     said = error_of("export", finished, *words, "--output", out)
     assert why in said and "Traceback" not in said
     assert not list(tmp_path.iterdir())
-
-
-def test_a_file_that_exists_is_kept(finished, tmp_path):
-    out = tmp_path / "out"
-    out.write_text("mine")
-    assert "exists; name a new file" in error_of(
-        "export", finished, "--all", "--format", "csv", "--output", out
-    )
-    assert out.read_text() == "mine"

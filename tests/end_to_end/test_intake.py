@@ -27,11 +27,6 @@ def expected_entries(cases, others):
     return entries | others
 
 
-def test_the_corpus_is_large_enough():
-    assert len(CORPUS) >= 150
-    assert len({case.name for case in CORPUS}) == len(CORPUS)
-
-
 def test_in_a_batch(tmp_path, capfd):
     folder = tmp_path / "complaints"
     folder.mkdir()

@@ -8,7 +8,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from tests.end_to_end.test_victim_data import places_of
-from tests.support.examples import LONG
+from tests.support.examples import LONG, some
 from tests.support.mails import (
     VICTIM,
     hostile_mails,
@@ -54,8 +54,8 @@ def folder(tmp_path_factory):
     (base / "b.mbox").write_bytes(mailbox(kin, *others))
     hostile = dict(hostile_mails())
     refused = [hostile.pop("attached"), kin + b"x" * (9 << 20)]
-    for name, data in hostile.items():
-        (base / f"{name}.eml").write_bytes(data)
+    for name in some(list(hostile)):
+        (base / f"{name}.eml").write_bytes(hostile[name])
     (base / "large.mbox").write_bytes(mailbox(kin + b"\n1", *refused))
     for path in base.iterdir():
         os.utime(path, (1, 1))
@@ -77,7 +77,7 @@ def rows(path, *columns):
 def test_every_message_is_accounted_for(batch, folder):
     _, manifest = batch
     count = manifest["counts"]["complaints"]
-    assert count["read"] == len(hostile_mails()) + 6
+    assert count["read"] == len(list(folder.glob("*.eml"))) + 6
     assert (count["rejected"], count["duplicates"]) == (2, 0)
     assert manifest["entries"]["unreadable"] == 0
 

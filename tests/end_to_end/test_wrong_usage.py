@@ -725,14 +725,6 @@ def test_a_kind_that_has_no_case_says_why():
         assert reasons.keys() == {leaf for leaf in LEAVES if (leaf, kind) not in HAPPENS}, kind
 
 
-def test_kinds_that_follow_from_the_options_reach_most_commands():
-    assert len(KINDS) >= 12
-    for kind in KINDS.keys() - CANNOT.keys():
-        assert sum((leaf, kind) in HAPPENS for leaf in LEAVES) >= 6, kind
-    for leaf in LEAVES:
-        assert {(leaf, "unknown_option"), (leaf, "surplus_argument")} <= HAPPENS
-
-
 @pytest.mark.parametrize("command", [command.name for command in COMMANDS])
 def test_wrong_usage_is_one_line_that_says_what_to_do(place, capsys, command):
     before = place.content()

@@ -5,16 +5,10 @@ from __future__ import annotations
 import pyarrow.compute as pc
 
 from schemas.tables import CLUSTERS
+from tests.support.make_release_fixture import OWN_WORDS
 from tests.support.run_pipeline import call, complaint, execute, jsonl, read, write_decisions
 
 RING = "phone:+18882223344"
-
-WORDS = (
-    "They froze the screen of my laptop and a siren played until I rang the line shown",
-    "My refund was too large they claimed and I must wire the difference before noon today",
-    "An invoice for antivirus software came by post although I own no computer at all here",
-    "A man in a hurry said that my parcel was held at customs and a fee was due at once",
-)
 
 NOW = "2024-04-01T00:00:00Z"
 
@@ -36,7 +30,7 @@ class SmallRing:
                 phone_numbers=[*ring, {"raw": f"+1202456143{n}", "role": "victim"}],
                 remote_access=[{"tool": "anydesk", "id": "123456789"}],
             )
-            for n, words in enumerate(WORDS, 1)
+            for n, words in enumerate(OWN_WORDS[:4], 1)
         ]
         calls = [call(1, direction="outbound", victim_id="w1", called_number=RING[6:])]
         self.complaints = jsonl(folder / "complaints.jsonl", records)
