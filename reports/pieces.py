@@ -58,7 +58,6 @@ from reports.tables import (
     columns_of,
     first_of_groups,
     list_items,
-    named,
     picked,
 )
 from schemas.enums import EntityKind
@@ -513,7 +512,7 @@ def _cluster_rows(
     ends = (pc.is_in(bridges[end], names) for end in ("entity_a", "entity_b"))
     both = pc.and_(*ends)
     bounds = np.append(0, np.cumsum(np.asarray(both, np.bool_)))[bounds]
-    priority = columns_of(parts, "part value weight points", scale=10_000)
+    priority = columns_of(parts, "part value points", scale=10_000)
     weak = columns_of(bridges.filter(both), "a=entity_a b=entity_b weight side=smaller_side")
     return {"parts": Lists(starts, priority), "bridges": Lists(bounds, weak)}
 
@@ -524,14 +523,13 @@ def _facts(
     """Returns facts that few clusters have: lineage, weak cuts, partners."""
     by_cluster: defaultdict[str, Json] = defaultdict(dict)
     kept = set(names.to_pylist())
-    columns = ["cluster_id", "flags", "weakest_cut", "weakest_side", "thin_side"]
+    columns = ["cluster_id", "weakest_side", "thin_side"]
     thin = pc.field("weakest_cut").is_valid() | pc.field("thin_side").is_valid()
     for row in tables.read_table(source, CLUSTERS, columns, here & thin).to_pylist():
-        sides = {
+        by_cluster[row["cluster_id"]]["cut"] = {
             name: [entity_id for entity_id in row[name] or [] if entity_id in kept]
-            for name in ("weakest_side", "thin_side")
+            for name in columns[1:]
         }
-        by_cluster[row["cluster_id"]]["cut"] = named(row, "flags weakest_cut") | sides
     changes = "event from_ids to_ids members_new members_gone on_one_reporter"
     for row in tables.read_table(source, LINEAGE, where=here).to_pylist():
         facts = by_cluster[row["cluster_id"]]
@@ -567,7 +565,7 @@ def search_index(
 
     `naming` has the records that name members (`Job.naming`); without it, for a copy that leaves,
     all records are left out, and all identifiers but core members. Complaints that name no member
-    have no cluster and come last; `more_records` counts the records past `RECORD_LIMIT`.
+    have no cluster and come last. There are at most `RECORD_LIMIT` records.
     """
     kept = disclosure_control.CORE if naming is None else None
     members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], kept)
@@ -582,7 +580,6 @@ def search_index(
         "record_orgs": pc.index_in(shown["source_org"], pa.array(orgs, TEXT)).to_pylist(),
         "records": _plain(shown["record_id"]),
         "record_clusters": shown["cluster"].to_pylist(),
-        "more_records": records.num_rows - shown.num_rows,
     }
 
 

@@ -65,7 +65,7 @@ _LISTED = "entity_id kind status reason region orgs complaints calls first_seen 
 
 LISTED_OFFERS = 200
 
-_OF_PAIR = "contributor_a part_a contributor_b part_b shared shared_in_all"
+_OF_PAIR = "contributor_a part_a contributor_b part_b shared_in_all"
 
 _OF_OFFER = "contributor part members victims_known countries losses tlp expires_at"
 
@@ -515,7 +515,11 @@ def gather_joint(run: Run, *, core_only: bool = False) -> Joint | None:
 
 
 def _joint_parts(run: Run, options: Any, kept: set[str] | None) -> dict[str, Row]:
-    links = _kept_links(tables.read_table(run, UNION_LINKS).to_pylist(), kept)
+    links = [
+        row
+        for row in tables.read_table(run, UNION_LINKS).to_pylist()
+        if kept is None or row["kind"] != "link" or {row["entity_a"], row["entity_b"]} <= kept
+    ]
     union = _by(links, "cluster_id")
     offered: defaultdict[str, list[Row]] = defaultdict(list)
     for row in tables.read_table(run, OFFERED_CLUSTERS).to_pylist():
@@ -542,17 +546,6 @@ def _joint_parts(run: Run, options: Any, kept: set[str] | None) -> dict[str, Row
             "several": sum(len(seen) > 1 for _, seen in saw),
         }
     return parts
-
-
-def _kept_links(rows: list[Row], kept: set[str] | None) -> list[Row]:
-    """Returns rows of union_links/ whose members are all in `kept`; None keeps all rows."""
-    if kept is None:
-        return rows
-    return [
-        row | {"shared": [entity_id for entity_id in row["shared"] if entity_id in kept]}
-        for row in rows
-        if row["kind"] != "link" or {row["entity_a"], row["entity_b"]} <= kept
-    ]
 
 
 def _overlaps(counts: list[Row], cluster_id: str, members: list[Row]) -> list[Row]:

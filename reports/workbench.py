@@ -112,9 +112,7 @@ _LISTED = [
 ]
 """Columns of clusters/ for its rows in lists."""
 
-DECISION_COLUMNS = (
-    "decision_id kind entity_a entity_b author reason decided_at expires_at in_force signed_by"
-)
+_DECISION_COLUMNS = "decision_id kind entity_a entity_b author reason decided_at in_force signed_by"
 
 
 def write_workbench(
@@ -150,9 +148,7 @@ def write_workbench(
     suppliers = disclosure_control.suppliers_shown(run, redact=redact)
     context = PartContext(redact, suppress_below, narratives, suppliers, joint, shared)
     part_of = {cluster_id: place for place, group in enumerate(groups) for cluster_id in group}
-    first: list[partial[Any]] = [
-        partial(_lists, run, entities, previous, part_of, len(groups), context)
-    ]
+    first: list[partial[Any]] = [partial(_lists, run, entities, previous, part_of, context)]
     if graph:
         first.append(partial(_edges, run, redact=redact))
     jobs = chain(first, _cluster_jobs(run, pool.scratch, groups, sizes, context, before))
@@ -294,7 +290,6 @@ def _lists(
     entities: pa.Table,
     previous: RunFolder | None,
     part_of: Mapping[str, int],
-    parts: int,
     context: PartContext,
     put: PutFile,
 ) -> None:
@@ -304,7 +299,7 @@ def _lists(
     contested = entities.filter(pc.field("status") == Status.CONTESTED)
     rows = list(cluster_rows(run, previous, part_of, context, contested))
     size = CLUSTER_COLUMNS.index("size")
-    _put_piece("run", run_piece(run, rows, parts, context, previous, contested), put)
+    _put_piece("run", run_piece(run, rows, context, previous, contested), put)
     places = run_summary.places_and_flows(run, entities, context.suppress_below, redact=redact)
     _put_piece("places", places, put)
     _put_piece("suppressed", _suppressed(entities, redact=redact), put)
@@ -331,8 +326,7 @@ def _search(run: Run, naming: pa.Table | None, put: PutFile) -> None:
         for place, start in enumerate(starts):
             part = {column: index[column][start : start + SEARCHED_OF_PIECE] for column in columns}
             _put_piece(f"{name}-{place}", part, put)
-    searched = {"orgs": index["orgs"], "more_records": index["more_records"], "of": ids}
-    _put_piece("found", searched | counts, put)
+    _put_piece("found", {"orgs": index["orgs"], "of": ids} | counts, put)
 
 
 def cluster_rows(
@@ -416,7 +410,6 @@ def _earlier(previous: RunFolder | None) -> dict[str, Json]:
 def run_piece(
     run: Run,
     rows: Sequence[Sequence[Any]],
-    parts: int,
     context: PartContext,
     previous: RunFolder | None,
     contested: pa.Table,
@@ -449,9 +442,7 @@ def run_piece(
         "previous_clock": earlier and earlier.manifest.get("clock"),
         "compared": any(row[event] not in ("", LineageEvent.BORN) for row in rows),
         "snapshot": "snapshot" in manifest["options"],
-        "clusters": sum(1 for row in rows if row[size] > 1),
         "singles": sum(1 for row in rows if row[size] <= 1),
-        "parts": parts,
         "narratives": context.narratives,
         "alarms": disclosure_control.redact_alarms(alarms) if redact else alarms,
         "accounts": run_summary.check_accounting(run),
@@ -474,7 +465,7 @@ def run_piece(
         "shared": context.shared[1],
         "moved": _moved(run),
         "suppliers": _all_suppliers(run, context.suppliers),
-        "formats": [named(vars(form), "code name description reviewed") for form in EXPORT_FORMATS],
+        "formats": [named(vars(form), "code name description") for form in EXPORT_FORMATS],
         "joint": None if joint is None else _joint_run(joint),
     } | lists
 
@@ -493,7 +484,7 @@ def _suppressed(entities: pa.Table, *, redact: bool) -> Json:
 
 
 def _joint_run(joint: Joint) -> Json:
-    about = "sender issued_at tlp expires_at sha256 why"
+    about = "sender issued_at tlp sha256 why"
     return {
         "offers": [named(offer, about) for offer in [*joint.offers, *joint.left_out]],
         "links": sum(len(part["links"]) for part in joint.parts.values()),
@@ -503,10 +494,9 @@ def _joint_run(joint: Joint) -> Json:
 
 def _moved(run: RunFolder) -> list[Json]:
     """Reads clusters of the run before that are gone, with the clusters that they went to."""
-    columns = ["event", "cluster_id", "from_ids", "to_ids"]
     gone = pc.field("event") == LineageEvent.ENDED
-    rows = tables.read_table(run, LINEAGE, columns, gone)
-    return list(rows.sort_by("cluster_id").slice(0, LISTED_LIMIT).to_pylist())
+    rows = tables.read_table(run, LINEAGE, ["cluster_id", "to_ids"], gone)
+    return list(rows.slice(0, LISTED_LIMIT).to_pylist())
 
 
 def _all_suppliers(run: RunFolder, shown: pc.Expression) -> Json:
@@ -523,22 +513,18 @@ def _all_suppliers(run: RunFolder, shown: pc.Expression) -> Json:
 
 def _campaigns(run: RunFolder) -> Json:
     """Returns the first leads; none for a run older than leads."""
-    columns = "rank basis probability reporters other_reporters first_seen last_seen"
+    columns = "campaign_id rank probability reporters last_seen"
     rows = _rows_if_there(run, CAMPAIGNS)
     first = sorted(rows, key=lambda row: row["rank"])[:LISTED_LIMIT]
     listed = [
         [
-            campaign["campaign_id"],
             *picked(campaign, columns),
             [picked(member, "cluster_id entity_ids reporters") for member in campaign["members"]],
-            [
-                picked(shared, "thing members reporters")
-                for shared in campaign["shared"][:OTHERS_LIMIT]
-            ],
+            [picked(shared, "thing members") for shared in campaign["shared"][:OTHERS_LIMIT]],
         ]
         for campaign in first
     ]
-    shown = "id rank basis probability reporters others first last members shared".split()
+    shown = "id rank probability reporters last members shared".split()
     return {"columns": shown, "rows": listed, "total": len(rows)}
 
 
@@ -577,7 +563,7 @@ def _decisions(run: Run) -> list[Json]:
             or judges[row["entity_a"]] > 1
             or (row["in_force"] and row["kind"] in REVIEWING_DECISIONS)
         ]
-    return [named(row, DECISION_COLUMNS) for row in rows]
+    return [named(row, _DECISION_COLUMNS) for row in rows]
 
 
 def _rows_if_there(run: RunFolder, table: Table) -> list[Json]:
