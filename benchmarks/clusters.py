@@ -6,7 +6,8 @@ Each world is simulated, run by the batch pipeline and scored by `ringtrace eval
 are compared with simpler methods over the same links. Then the core is scored, with the recall that
 each of its rules costs. Unless the noise is 0, victims cite legitimate sites, give their own
 numbers and addresses, and see forged senders. Harm counts such identifiers that became
-infrastructure. Without `--size` the worlds of `LISTED` are run.
+infrastructure. The world `unlisted` has the hosts and organisations of `benchmarks.unlisted`.
+Without `--size` the worlds of `LISTED` are run.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import measured
+from benchmarks import measured, unlisted
+
+UNLISTED = "unlisted"
 
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
@@ -26,6 +29,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "no-calls": {"calls_per_complaint": 0.0},
     "pooled": {"profile": "pooled"},
     "dominant": {"dominant": 0.35},
+    UNLISTED: {"profile": "chained"},
 }
 """Settings that differ in a kind of world, by its name."""
 
@@ -37,6 +41,7 @@ LISTED = (
     ("no-calls", 15_000, 120),
     ("pooled", 15_000, 120),
     ("dominant", 15_000, 60),
+    (UNLISTED, 15_000, 120),
     ("plain", 15_000, 5),
     ("plain", 3_000, 25),
     ("plain", 300, 5),
@@ -59,15 +64,18 @@ def world_options(kind: str, complaints: int, operations: int, seed: int) -> str
     return " ".join(f"--{name.replace('_', '-')}={value}" for name, value in settings.items())
 
 
-def evaluation(options: str) -> dict[str, Any]:
-    """Returns what `ringtrace evaluate --json` prints of a run of a simulated world."""
+def evaluation(kind: str, complaints: int, operations: int, seed: int) -> dict[str, Any]:
+    """Returns what `ringtrace evaluate --json` prints of a run of a world of a kind."""
     command = (
         "evaluate {run} {world}/truth.csv --victims {world}/victims.csv "
         "--innocents {world}/innocents.csv --near-misses {world}/near_misses.csv "
         "--known-legitimate {world}/legitimate.csv --baselines --json"
     )
     with tempfile.TemporaryDirectory() as folder:
+        options = world_options(kind, complaints, operations, seed)
         world = measured.simulate(Path(folder, "world"), options)
+        if kind == UNLISTED:
+            unlisted.rewrite(world, seed)
         run = measured.run_world(world, Path(folder, "run"))
         scores: dict[str, Any] = json.loads(
             measured.ringtrace(command, run=run, world=world).output
@@ -104,7 +112,7 @@ def main(words: list[str] | None = None) -> None:
     )
     lines = (
         (kind, f"{complaints:,}", operations, seed,
-         *cells(evaluation(world_options(kind, complaints, operations, seed))))
+         *cells(evaluation(kind, complaints, operations, seed)))
         for kind, complaints, operations in worlds
         if kind in arguments.worlds
         for seed in arguments.seeds or (1001,)

@@ -1,10 +1,10 @@
 """Mutation testing: `python -m benchmarks.mutants [SUBJECT ...]`.
 
 Changes the code in small ways with mutmut (a `<` becomes `<=`, an argument None), and counts how
-many of these mutants make a unit test fail. The mutants are a sample of the modules of five
-subjects (`SUBJECTS`), the same number of each. The same sources give the same mutants, so that two
-states of the tests can be compared. A mutant runs the unit tests that call the changed function,
-until one fails. A mutant that no test calls survives, too.
+many of these mutants make a unit test fail. The mutants are a seeded sample of the modules of five
+subjects (`SUBJECTS`), the same number of each. The same sources and seed give the same mutants, so
+that two states of the tests can be compared. A mutant runs the unit tests that call the changed
+function, until one fails. A mutant that no test calls survives, too.
 
 Each subject is run in its copy of the tree, `build/mutants/SUBJECT`; in it, `mutmut show NAME` and
 `mutmut run NAME` look at a mutant again.
@@ -166,7 +166,7 @@ def exit_statuses(names: tuple[str, ...] = ()) -> dict[str, int | None]:
     return {name: status for _, name, status in mutants}
 
 
-def sample_mutants(tree: Path, count: int) -> list[str]:
+def sample_mutants(tree: Path, count: int, seed: int) -> list[str]:
     """Writes all mutants of a tree, and chooses some of them; more of them include fewer."""
     with mutmut_in(tree):
         from mutmut.__main__ import create_file_mutants
@@ -177,7 +177,7 @@ def sample_mutants(tree: Path, count: int) -> list[str]:
             if error := create_file_mutants(path).error:
                 raise error
         names = list(exit_statuses())
-    return sorted(names, key=lambda name: sha256(f"1 {name}".encode()).digest())[:count]
+    return sorted(names, key=lambda name: sha256(f"{seed} {name}".encode()).digest())[:count]
 
 
 def run_mutants(tree: Path, names: Sequence[str]) -> dict[str, str]:
@@ -201,6 +201,14 @@ def run_mutants(tree: Path, names: Sequence[str]) -> dict[str, str]:
     return {name: OUTCOMES.get(status or 0, "killed") for name, status in statuses.items()}
 
 
+def diffs(tree: Path, names: Iterable[str]) -> list[str]:
+    """Shows each mutant as what it changes."""
+    with mutmut_in(tree):
+        from mutmut.mutation.diff_apply import get_diff_for_mutant
+
+        return [get_diff_for_mutant(name) for name in names]
+
+
 def row(name: str, outcomes: Iterable[str]) -> str:
     """The outcomes of a subject, counted, and the share that was noticed."""
     counts = Counter(outcomes)
@@ -214,6 +222,8 @@ def main(words: list[str] | None = None) -> None:
     parser = Parser("benchmarks.mutants", __doc__)
     parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=", ".join(SUBJECTS))
     parser.add_argument("--count", type=int, default=300, help="mutants of all subjects (300)")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample (1)")
+    parser.add_argument("--show-survivors", action="store_true", help="show what they change")
     options = parser.parse_args(words)
     if unknown := set(options.subjects) - SUBJECTS.keys():
         parser.error(f"no subject {', '.join(sorted(unknown))}: there are {', '.join(SUBJECTS)}")
@@ -225,13 +235,15 @@ def main(words: list[str] | None = None) -> None:
     for name in options.subjects or SUBJECTS:
         try:
             tree = copy_tree(name, SUBJECTS[name])
-            outcomes = run_mutants(tree, sample_mutants(tree, share))
+            outcomes = run_mutants(tree, sample_mutants(tree, share, options.seed))
         except MutationError as error:
             sys.exit(f"python -m benchmarks.mutants: {error}")
         print(row(name, outcomes.values()), flush=True)
         every += outcomes.values()
         missed = sorted(mutant for mutant in outcomes if outcomes[mutant] in COLUMNS[2:])
-        survivors += [f"{name}, {outcomes[mutant]}: {mutant}" for mutant in missed]
+        shown = diffs(tree, missed) if options.show_survivors else [""] * len(missed)
+        for mutant, diff in zip(missed, shown, strict=True):
+            survivors.append(f"{name}, {outcomes[mutant]}: {mutant}\n{diff}".rstrip())
     print(row("all", every))
     print(f"\n{len(every)} mutants in {(time.monotonic() - start) / 60:.0f} minutes. Survivors:\n")
     print(*survivors, sep="\n")
