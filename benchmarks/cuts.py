@@ -1,8 +1,9 @@
 """CPU of the search for weakest cuts in a run: `python -m benchmarks.cuts [--simulated N]`.
 
-Without --simulated the world has 60 large rings in 30,000 complaints. Each ring has up to 46
-numbers, and a reporter for each complaint, which names two to five numbers. The CPU seconds of the
-run and of the search for cuts are printed, and the number of clusters with an exact cut.
+Without --simulated the world has large rings: --rings R in --complaints N. Each ring has up to
+--members M numbers, and a reporter for each complaint, which names two to five numbers. The CPU
+seconds of the run and of the search for cuts are printed, and the number of clusters with an exact
+cut.
 """
 
 from __future__ import annotations
@@ -25,26 +26,25 @@ FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
 
 DAYS = 40
 
-COMPLAINTS, RINGS, NUMBERS = 30_000, 60, 46
-"""The world of large rings: a ring has between half of `NUMBERS` and all of them."""
-
 SEARCHES = [f"transforms.graph.cuts:{name}" for name in ("weakest_cut", "thin_join")]
 
 
-def write_large_rings(folder: Path) -> None:
+def write_large_rings(folder: Path, seed: int, complaints: int, rings: int, members: int) -> None:
     """Writes a world of rings whose numbers are named by many people each.
 
-    Complaints differ in time and state a loss, so that none is a copy of another.
+    Complaints differ in time and state a loss, so that none is a copy of another. A ring has half
+    of `members` numbers at least.
     """
-    rng = Random(1)
-    rings = [
-        [draw_number(rng, "US", "service") for _ in range(rng.randint(NUMBERS // 2, NUMBERS))]
-        for _ in range(RINGS)
+    rng = Random(seed)
+    numbers = [
+        [draw_number(rng, "US", "service") for _ in range(rng.randint(members // 2, members))]
+        for _ in range(rings)
     ]
     (folder / "complaints").mkdir(parents=True)
     with (folder / "complaints" / "amazon.jsonl").open("wb") as out:
-        for number in range(COMPLAINTS):
-            named = rng.sample(rings[number % RINGS], rng.randint(2, 5))
+        for number in range(complaints):
+            ring = numbers[number % rings]
+            named = rng.sample(ring, rng.randint(2, 5))
             record = {
                 "complaint_id": f"C{number}",
                 "source_org": "amazon",
@@ -62,13 +62,19 @@ def main(words: list[str] | None = None) -> None:
     """Runs one world and prints what its cuts took."""
     parser = measured.Parser("benchmarks.cuts", __doc__)
     parser.add_argument("--simulated", metavar="N", type=int, help="`ringtrace simulate` instead")
-    simulated = parser.parse_args(words).simulated
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--complaints", metavar="N", type=int, default=30_000)
+    parser.add_argument("--rings", metavar="R", type=int, default=60)
+    parser.add_argument("--members", metavar="M", type=int, default=46)
+    options = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as scratch:
-        folder, output = Path(scratch, "world"), Path(scratch, "run")
-        if simulated:
-            folder = world(simulated)
+        output = Path(scratch, "run")
+        if options.simulated:
+            folder = world(options.simulated)
         else:
-            write_large_rings(folder)
+            folder = Path(scratch, "world")
+            sizes = options.complaints, options.rings, options.members
+            write_large_rings(folder, options.seed, *sizes)
         observed = observe(folder, output, *SEARCHES)
         clusters = ds.dataset(output / "clusters").to_table(columns=["flags", "weakest_cut"])
     rows = [row for row in clusters.to_pylist() if row["weakest_cut"] is not None]

@@ -36,11 +36,12 @@ DECIDES_NOTHING = {
     "MERGE_ROUNDS",
     "MOVE_ROUNDS",
     "MAX_ROUNDS",
+    "FLOW_EDGES",
     "FINGERPRINT_BYTES",
     "NO_CLUSTER",
     "NO_SITE",
 }
-"""Bounds no run reaches, a digest's length, and the numbers that stand for no
+"""Bounds no run reaches, edges of a flow, a digest's length, and the numbers that stand for no
 cluster and no site."""
 
 PAGE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")

@@ -26,11 +26,12 @@ from transforms.arrow import (
     component_labels,
     concat_ranges,
     first_rows,
+    group_changes,
     group_starts,
     pairs_within_groups,
     sorted_lookup,
     sorted_unique,
-    stable_order,
+    sum_by_group,
 )
 from transforms.graph import refinement
 from transforms.graph.incidence import Incidence, cluster_ties
@@ -75,6 +76,9 @@ MOST_EXACT_MEMBERS = 500
 
 SURE_LEVELS = (1, 2, 3, 4)
 """Counts of reporters that are tried by merging, before flows; the bound in a large cluster."""
+
+FLOW_EDGES = 10_000
+"""Edges of the graph of one flow, about: 20 MB."""
 
 MAX_ROUNDS = 64
 """Bound on the rounds of merging parts; each at least halves some chain of them."""
@@ -206,12 +210,20 @@ def cut_reporters(evidence: Incidence, label: Array, tying: Array, exact: Array)
         part = _parts(evidence, label, least, part=part)
         counts = np.maximum(counts, np.where(part == part[best], np.minimum(tying, least), 0))
     size = np.bincount(label, minlength=len(label))[label]
-    others = best != np.arange(len(label))
-    open_ = others & (counts < tying) & (size <= MOST_EXACT_MEMBERS)
-    goals = np.flatnonzero(open_ & ((tying > CORE_ROBUSTNESS) | exact))
-    most = int(tying.max(initial=0))
-    counts[goals] = np.minimum(tying[goals], _flows(evidence, label, best, goals, most))
+    counts[best] = max(len(evidence.node), int(tying.max(initial=0)))
+    open_ = (counts < tying) & ((tying > CORE_ROBUSTNESS) | exact) & (size <= MOST_EXACT_MEMBERS)
+    way, node, people = _ways(evidence, label, open_)
+    wanted = np.zeros(len(label), bool)
+    # Who reaches the best node by this many ways or more is as good as that node for the others.
+    for least in np.unique(tying[open_])[::-1]:
+        goals = np.flatnonzero(open_ & (tying == least))
+        wanted[:] = False
+        wanted[label[goals]] = True
+        rows = wanted[label[node]]
+        core = counts >= least
+        counts[goals] = _flows(way[rows], node[rows], people, core, label, goals, least)
     top = np.zeros(len(label), np.int64)
+    others = best != np.arange(len(label))
     np.maximum.at(top, label[others], counts[others])
     return np.where(others, counts, np.minimum(tying, top[label]))
 
@@ -384,34 +396,94 @@ def _parts(
     return part
 
 
-def _flows(evidence: Incidence, label: Array, best: Array, goals: Array, most: int) -> Array:
-    """Counts, per goal, the ways from the best node of its cluster that share no reporter.
+def _ways(evidence: Incidence, label: Array, open_: Array) -> tuple[Array, Array, Array]:
+    """Returns the ways through the clusters of open nodes: each reporter of one, and whom he names.
 
-    A reporter is two vertices with an edge between them, since reporters are what is removed. That
-    edge lets through as many ways as the reporter stands for people, at most `most`.
+    Rows are distinct and ordered by way, ways by cluster; the last array has the people of each.
+    """
+    rows = np.isin(label[evidence.node], label[open_]) & beside_own_cluster(evidence, label)
+    node, reporter = evidence.node[rows], evidence.reporter[evidence.group[rows]]
+    reporters = int(reporter.max(initial=0)) + 1
+    ways, way = np.unique(label[node] * reporters + reporter, return_inverse=True)
+    people = evidence.count(np.arange(len(ways)), ways % reporters, len(ways))
+    way, node = np.divmod(sorted_unique(way * len(label) + node), len(label))
+    return way, node, people
+
+
+def _flows(
+    way: Array, node: Array, people: Array, core: Array, label: Array, goals: Array, enough: int
+) -> Array:
+    """Counts the ways from the core of its cluster to each goal that share no reporter.
+
+    Each goal has a copy of the graph of its cluster, for a flow takes less time than to begin one.
+
+    Args:
+        way: The reporters of clusters, a row for each node that one names, ordered by cluster.
+        node: Who is named.
+        people: How many let a way through, by way.
+        core: Masks the nodes where ways begin.
+        label: The cluster of each node.
+        goals: Where they end.
+        enough: The count at which to stop.
+    """
+    from_core = np.zeros(int(way.max(initial=-1)) + 1, bool)
+    from_core[way[core[node]]] = True
+    way, node = way[~core[node]], node[~core[node]]
+    reached = node[from_core[way]]
+    counts = sum_by_group(reached, people[way[from_core[way]]], len(label))[goals]
+    counts = np.minimum(counts, enough)
+    starts, ends = (np.searchsorted(label[node], label[goals], side) for side in ("left", "right"))
+    todo = np.flatnonzero(counts < enough)
+    todo = todo[np.argsort(starts[todo], kind="stable")]
+    rounds = np.cumsum((ends - starts)[todo]) // FLOW_EDGES
+    for some in np.split(todo, group_starts(rounds)[1:]) if len(todo) else ():
+        sizes = (ends - starts)[some]
+        row, copy = concat_ranges(starts[some], sizes), np.repeat(np.arange(len(some)), sizes)
+        goal = node[row] == goals[some][copy]
+        counts[some] = _flow_by_copy(copy, way[row], node[row], from_core, goal, people, enough)
+    return counts
+
+
+def _flow_by_copy(
+    copy: Array, way: Array, node: Array, from_core: Array, goal: Array, people: Array, enough: int
+) -> Array:
+    """Returns the flow from the core to the goal of each copy of a graph, at most `enough`.
+
+    A reporter is two vertices with an edge between them, since it is who is removed. The core is
+    vertex 0, and vertex 1 is where all goals lead to.
+
+    Args:
+        copy: The copy that each row is in, ascending.
+        way: The reporters, ascending in each copy.
+        node: Whom they name, without the core.
+        from_core: Masks the reporters who name the core.
+        goal: Masks the rows of goals.
+        people: As of `_flows`.
+        enough: As of `_flows`.
     """
     from scipy.sparse.csgraph import maximum_flow
 
-    rows = np.isin(label[evidence.node], label[goals]) & beside_own_cluster(evidence, label)
-    node, reporter = evidence.node[rows], evidence.reporter[evidence.group[rows]]
-    order = stable_order(label[node])
-    flows = np.zeros(len(label), np.int64)
-    for inside in np.split(order, group_starts(label[node[order]])[1:]) if len(goals) else ():
-        members, vertex = np.unique(node[inside], return_inverse=True)
-        ways, way = np.unique(reporter[inside], return_inverse=True)
-        people = np.minimum(evidence.count(np.arange(len(ways)), ways, len(ways)), most)
-        enter = len(members) + np.arange(len(ways))
-        leave = enter + len(ways)
-        through = np.concatenate([people, np.full(2 * len(way), most)]).astype(np.int32)
-        ends = (
-            np.concatenate([enter, vertex, leave[way]]),
-            np.concatenate([leave, enter[way], vertex]),
-        )
-        graph = csr_array((through, ends))
-        source = np.searchsorted(members, best[members[0]])
-        for goal in np.flatnonzero(np.isin(members, goals)).tolist():
-            flows[members[goal]] = maximum_flow(graph, source, goal).flow_value
-    return flows[goals]
+    new = group_changes(copy, way)
+    lets, number = np.minimum(people[way[new]], enough), np.cumsum(new) - 1
+    _, vertex = np.unique(copy * (int(node.max()) + 1) + node, return_inverse=True)
+    vertex += 2 * len(lets) + 2
+    # Nothing comes back to the core, or leaves the goal: who names one needs one vertex less.
+    first, last = from_core[way[new]], np.bincount(number, goal) > 0
+    into = np.where(first, 0, 2 + np.arange(len(lets)))
+    away = 2 + len(lets) + np.arange(len(lets))
+    away[number[goal]] = vertex[goal]
+    enters, leaves = ~first[number], ~last[number]
+    stop = vertex[goal][group_starts(copy[goal])]
+    edges = (
+        (into, away, lets),
+        (vertex[enters], into[number[enters]], lets[number[enters]]),
+        (away[number[leaves]], vertex[leaves], lets[number[leaves]]),
+        (stop, np.ones_like(stop), np.full_like(stop, enough)),
+    )
+    a, b, through = map(np.concatenate, zip(*edges, strict=True))
+    size = int(vertex.max()) + 1
+    graph = csr_array((through.astype(np.int32), (a, b)), shape=(size, size))
+    return -maximum_flow(graph, 0, 1).flow[[1]].toarray()[0, stop]
 
 
 def _patterns(value: str) -> list[str]:
