@@ -1,13 +1,12 @@
 """Hosts and organisations on no list: which are joined or named wrongly, and which stay whole.
 
-`python -m benchmarks.unlisted [SEED ...]`
+`python -m benchmarks.unlisted [SEED ...] [--complaints N] [--operations N]`
 
-Each world is simulated, with 15,000 complaints of 120 rings. Then the sites that its rings
-registered are rewritten in all records. Some become tenants of unlisted platforms, by subdomains or
-by paths. Others keep their domain, with a subdomain for each victim or for a few. 200 unlisted
-organisations are named as sites that victims were sent to, each by 1 to 20 reporters, with a single
-ring or several. The batch pipeline runs on the world, and each line of the table has the result for
-a sort of site.
+Each world is simulated. Then the sites that its rings registered are rewritten in all records. Some
+become tenants of unlisted platforms, by subdomains or by paths. Others keep their domain, with a
+subdomain for each victim or for a few. Reporters also name 200 unlisted organisations as sites they
+were sent to. Each has 1 to 20 reporters, who are victims of one ring or of several. The batch
+pipeline runs on the world. Each line of the table has the result for a sort of site.
 """
 
 from __future__ import annotations
@@ -27,8 +26,6 @@ import pyarrow.dataset as ds
 
 from benchmarks import measured
 from schemas.entity import without_epoch
-
-SIZE = "--complaints 15000 --operations 120 --profile chained"
 
 TENANTS = (3, 3, 3, 3, 5, 5, 10, 10, 30, 300)
 """Tenants of each platform, as long as three in four of the sites last."""
@@ -218,14 +215,20 @@ def main(words: list[str] | None = None) -> None:
     """Prints a table of Markdown, with the sorts of site of each seed."""
     parser = measured.Parser("benchmarks.unlisted", __doc__)
     parser.add_argument("seeds", metavar="SEED", type=int, nargs="*")
-    seeds = parser.parse_args(words).seeds or (1001,)
+    parser.add_argument("--complaints", metavar="N", type=int, default=15_000)
+    parser.add_argument("--operations", metavar="N", type=int, default=120)
+    parser.add_argument("--profile", choices=("chained", "pooled"), default="chained")
+    arguments = parser.parse_args(words)
+    size = f"--complaints {arguments.complaints} --operations {arguments.operations}"
 
     def rows() -> Iterator[tuple[object, ...]]:
-        for seed in seeds:
+        for seed in arguments.seeds or (1001,):
             with tempfile.TemporaryDirectory() as folder:
-                world = measured.simulate(Path(folder, "world"), f"{SIZE} --seed {seed}")
+                world, run = Path(folder) / "world", Path(folder) / "run"
+                options = f"{size} --profile {arguments.profile} --seed {seed}"
+                measured.ringtrace(f"simulate {{world}} {options}", world=world)
                 sites = rewrite(world, seed)
-                run = measured.run_world(world, Path(folder, "run"))
+                measured.run_world(world, run)
                 for row in table(world, run, sites):
                     yield seed, *row
 

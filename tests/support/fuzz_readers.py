@@ -1,8 +1,8 @@
 """Mutates every file that an outsider can send, and holds each reader to its one kind of error.
 
-The files are offers, feeds, revocations, corrections, consents, lists of keys, the letters of an
-overlap, the files of a hub, packages (a seal and what it seals), seals, time stamps, signature
-files, public keys, decisions, maps and case files. A mutant is signed again half of the time, so
+Partners send offers, feeds, revocations, corrections, consents, lists of keys and the letters of an
+overlap. A hub has files of its own. A package has a seal, time stamps, signature files and public
+keys. Analysts add decisions, maps and case files. A mutant is signed again half of the time, so
 that its reader gets past the signature. Files that pass must also print. A mutant whose reader
 raises anything but its own error is kept in a file.
 """

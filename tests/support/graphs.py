@@ -58,7 +58,7 @@ def classify_evidence(
 
 
 class GraphTables(NamedTuple):
-    """What the steps of the graph make of classified evidence; each table is one batch."""
+    """The tables that the graph's steps make of classified evidence; each is one batch."""
 
     entities: pa.RecordBatch
     links: pa.RecordBatch

@@ -602,6 +602,10 @@ def _contradictions(alive: list[Decision]) -> Iterator[tuple[Decision, Decision,
         if decision.kind is DecisionKind.MUST_LINK:
             graph.add_edge(*decision.entities)
             by_pair.setdefault(frozenset(decision.entities), []).append(decision)
+    # Nodes in different parts have no path: skip the search for one.
+    part: dict[str, object] = {
+        node: place for place, nodes in enumerate(nx.connected_components(graph)) for node in nodes
+    }
     epochs: dict[str, list[str]] = {}
     for node in sorted(graph):
         epochs.setdefault(without_epoch(node), []).append(node)
@@ -609,7 +613,7 @@ def _contradictions(alive: list[Decision]) -> Iterator[tuple[Decision, Decision,
         if decision.kind is not DecisionKind.CANNOT_LINK:
             continue
         for a, b in _epochs_apart(decision, epochs):
-            while nx.has_path(graph, a, b):
+            while part[a] == part[b] and nx.has_path(graph, a, b):
                 path = nx.shortest_path(graph, a, b)
                 steps = [frozenset(step) for step in pairwise(path)]
                 links = [link for step in steps for link in by_pair[step]]
@@ -617,6 +621,8 @@ def _contradictions(alive: list[Decision]) -> Iterator[tuple[Decision, Decision,
                 text = f"cannot_link {decision.decision_id} against must_link {', '.join(ids)}"
                 yield from ((link, decision, text) for link in links)
                 graph.remove_edges_from(tuple(step) for step in steps)
+            if part[a] == part[b]:
+                part |= dict.fromkeys(nx.node_connected_component(graph, a), (a, b))
 
 
 def _epochs_apart(decision: Decision, epochs: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:

@@ -42,18 +42,16 @@ import io, json
 from python_calamine import CalamineWorkbook
 longest, wanted, name = int(arguments[0]), *arguments[1:]
 book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-def table(one):
-    sheet = book.get_sheet_by_name(one)
-    return sheet if sheet.height > 1 and sheet.width > 1 else None
+sheets = map(book.get_sheet_by_name, book.sheet_names)
+tables = (sheet for sheet in sheets if sheet.height > 1 and sheet.width > 1)
 if wanted == "tables":
-    shown = {one.name: str(one.visible).endswith(".Visible") for one in book.sheets_metadata}
-    found = filter(None, map(table, book.sheet_names))
-    print(json.dumps({one.name: [shown[one.name], one.height * one.width] for one in found}))
+    shown = {about.name: str(about.visible).endswith(".Visible") for about in book.sheets_metadata}
+    cells = {sheet.name: [shown[sheet.name], sheet.height * sheet.width] for sheet in tables}
+    print(json.dumps(cells))
     print("end")
     sys.exit()
-first = book.sheet_names[0]
-sheet = book.get_sheet_by_name(name) if name else next(
-    filter(None, map(table, book.sheet_names)), None) or book.get_sheet_by_name(first)
+first = None if name else next(tables, None)
+sheet = first or book.get_sheet_by_name(name or book.sheet_names[0])
 def text(cell):
     if isinstance(cell, bool):
         return str(cell).lower()
@@ -61,7 +59,7 @@ def text(cell):
         return str(int(cell))
     return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
 for row in sheet.iter_rows():
-    cells = [text(one) for one in row]
+    cells = list(map(text, row))
     print(json.dumps(cells) if sum(map(len, cells)) <= longest else "null")
 print("end")
 """
@@ -98,7 +96,8 @@ def sheet_tables(path: str) -> dict[str, list[int]]:
 def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str] | None]]:
     """Yields the number and cells of each row of an xlsx sheet that is not empty.
 
-    The cells are null for a row of over 8 MiB. Of no name it is the first of `sheet_tables`.
+    The cells are null for a row of over 8 MiB. Without a sheet name, reads the first of
+    `sheet_tables`.
 
     Raises:
         InputError: if it cannot be read, or the extra is not installed.
@@ -145,7 +144,7 @@ def _sheet_lines(path: str, wanted: str, sheet: str) -> Iterator[bytes]:
 def sheet_records(path: str, sheet: str) -> Iterator[Record]:
     """Yields the rows of an xlsx sheet as records of CSV; a sheet that breaks off ends in a fault.
 
-    Of no name it is the first of `sheet_tables`.
+    Without a sheet name, reads the first of `sheet_tables`.
     """
     number = 0
     try:
