@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 from pipelines import cli, journal, user_files, workbench_state
 from pipelines.commands import serve
 from pipelines.commands.decide import record_decision
-from pipelines.commands.serve import Caller, Server, make_app
+from pipelines.commands.serve import Caller, Server, make_app, previous_run
 from pipelines.options import BusyError, make_parser
 from pipelines.safe_files import locked
 from pipelines.user_files import read_decisions
@@ -107,22 +107,26 @@ def test_the_page_and_its_files_are_served_to_who_has_the_token(client, server):
     assert "access-control-allow-origin" not in page.headers
 
 
-@pytest.mark.parametrize("path", ["/", "/wrong/", "/data/run.js", "/%00/", "/é/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/workbench.js", "/wrong/", "/data/run.js", "//", "/%00/", "/é/"]
+)
 def test_without_the_token_nothing_is_answered(client, path):
     answer = client.get(path)
     assert answer.status_code == 403
     assert "rt.piece" not in answer.text
 
 
-@pytest.mark.parametrize("host", ["evil.example:8765", "127.0.0.1:1", ""])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "127.0.0.1:1", "", "8765"])
 def test_another_host_is_refused(client, server, host):
     answer = client.get(f"/{server.token}/", headers={"host": host})
     assert answer.status_code == 403
 
 
 @pytest.mark.parametrize(
-    "name", ["manifest.json", "..%2fmanifest.json", "data/../../run/manifest.json", "/etc/passwd"]
-)
+    "name",
+    ["../manifest.json", "manifest.json", "..%2fmanifest.json", "data/../../run/manifest.json",
+     "%2e%2e/%2e%2e/etc/passwd", "/etc/passwd", "private/narratives", "data/"],
+)  # fmt: skip
 def test_no_file_but_those_of_the_workbench(client, server, name):
     answer = client.get(f"/{server.token}/{name}")
     assert answer.status_code in (403, 404)
@@ -135,9 +139,11 @@ def test_no_file_but_those_of_the_workbench(client, server, name):
         {"x-ringtrace-token": None},
         {"x-ringtrace-token": "wrong"},
         {"origin": None},
+        {"origin": "null"},
         {"origin": "http://127.0.0.1:9999"},
         {"sec-fetch-site": "same-site"},
         {"content-type": "text/plain"},
+        {"content-type": "application/x-www-form-urlencoded"},
         {"host": "evil.example"},
     ],
 )
@@ -179,8 +185,6 @@ def test_a_decision_is_recorded_as_the_command_does(client, server, tmp_path):
     (shown,) = answer.json()["decisions"]
     assert (shown["cluster"], shown["undo"], shown["entity_a"]) == ("c-1", True, PHONE)
     assert parsed(tmp_path) == ()
-    assert (tmp_path / JOURNAL).stat().st_mode & 0o777 == 0o700
-    assert {path.name for path in tmp_path.iterdir()} == {"run", JOURNAL}
     second = decide(client, server, CONFIRM | {"kind": "review", "entity_a": OTHER}).json()
     assert [row.get("undo") for row in second["decisions"]] == [True, True]
     server.flush()
@@ -193,6 +197,13 @@ def test_a_decision_is_recorded_as_the_command_does(client, server, tmp_path):
     assert decision.decision_id == shown["decision_id"]
     assert [str(decision.kind) for decision in parsed(tmp_path)] == ["confirm", "review"]
     assert server.problem() is None
+
+
+def test_a_decision_is_recorded_by_itself_after_a_while(client, server, tmp_path, monkeypatch):
+    monkeypatch.setattr(serve, "UNDO_SECONDS", 0.05)
+    decide(client, server)
+    wait_until(lambda: parsed(tmp_path))
+    assert len(parsed(tmp_path)) == 1
 
 
 def test_the_last_decision_is_undone_until_it_is_recorded(client, server, tmp_path):
@@ -292,7 +303,7 @@ def test_what_was_accepted_is_recorded_once_whatever_is_killed(tmp_path):
     run, decisions = small_run(tmp_path / "run"), str(tmp_path / "d.csv")
     path, chance, forks = tmp_path / "accepted", Random(492), get_context("fork")
     accepted = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for life in range(166 if LONG else 6):
+    for life in range(500 // 3 if LONG else 50 // 3):
         processes = [
             forks.Process(
                 target=decide_until_killed,
@@ -339,6 +350,14 @@ def test_a_journal_that_somebody_else_made_is_refused(client, server, tmp_path, 
     assert answer.status_code == 400 and JOURNAL in answer.json()["error"]
     server.flush()
     assert parsed(tmp_path) == () and not [*tmp_path.glob("elsewhere/*")]
+
+
+def test_nobody_else_can_put_files_beside_the_journal(client, server, tmp_path):
+    decide(client, server)
+    own = tmp_path / JOURNAL
+    assert own.stat().st_mode & 0o777 == 0o700
+    assert {path.name for path in tmp_path.iterdir()} == {"run", JOURNAL}
+    assert server.journal.path.parent == own
 
 
 def test_what_a_full_disk_keeps_from_the_file_is_recorded_later(client, server, tmp_path):
@@ -388,7 +407,6 @@ def test_a_refused_decision_stays_until_its_author_takes_it_away(client, server,
     (tmp_path / "d.csv").unlink()
     server.flush()
     assert parsed(tmp_path) == ()  # nobody tries it again
-    assert "not recorded" in asked(client, server, "decisions").json()["problem"]
     second = decide(client, server, CONFIRM | {"reason": "read it again"}).json()
     server.flush()
     (row,) = parsed(tmp_path)
@@ -400,6 +418,15 @@ def test_a_refused_decision_stays_until_its_author_takes_it_away(client, server,
     assert undo(client, server, added).status_code == 400
     server.author = "Ada Cole"
     assert undo(client, server, added).json()["refused"] == []
+
+
+def test_what_cannot_be_written_after_all_is_told(client, server, tmp_path):
+    decide(client, server)
+    (tmp_path / "d.csv").write_text("not a decisions file\n")
+    server.flush()
+    assert "not recorded" in server.problem()
+    (tmp_path / "d.csv").unlink()
+    assert "not recorded" in asked(client, server, "decisions").json()["problem"]
 
 
 def test_of_a_run_that_is_altered_meanwhile_it_is_told_and_no_run_is_made(
@@ -443,6 +470,7 @@ def test_no_more_of_a_body_is_read_than_a_decision_has(server):
 @pytest.mark.parametrize(
     "body",
     [
+        {},
         [],
         {"kind": "confirm"},
         CONFIRM | {"reason": ""},
@@ -450,6 +478,7 @@ def test_no_more_of_a_body_is_read_than_a_decision_has(server):
         CONFIRM | {"reason": "two\nlines"},
         CONFIRM | {"kind": "delete"},
         CONFIRM | {"entity_a": "phone:+12125550100"},
+        CONFIRM | {"entity_a": "--decisions=/tmp/other.csv"},
         CONFIRM | {"entity_a": ["x"]},
         CONFIRM | {"kind": "cannot_link"},
         CONFIRM | {"kind": "cannot_link", "entity_b": PHONE},
@@ -482,15 +511,21 @@ def test_a_failure_tells_nothing(server, monkeypatch):
     assert "+12125550188" not in answer.text and "Traceback" not in answer.text
 
 
+def test_long_and_unknown_calls_are_refused(client, server):
+    big = decide(client, server, CONFIRM | {"more": "x" * 30_000})
+    assert big.status_code == 413
+    assert post(client, server, "other", {}).status_code == 404
+    assert client.put(f"/{server.token}/", headers=headers(server)).status_code in (403, 405)
+
+
 def test_a_narrative_is_shown_to_the_owner_and_written_down(client, server, tmp_path):
     wanted, refused = {"org": "amazon", "id": "A-1"}, {"x-ringtrace-token": None, "origin": None}
     assert post(client, server, "narrative", wanted, **refused).status_code == 403
     answer = post(client, server, "narrative", wanted)
     assert answer.json() == {"narrative": "I called (888) 555-0123."}
-    (view,) = asked(client, server, "views").json()["views"]
-    assert view.pop("when").endswith("Z")
-    own = {"person": "Ada Cole", "org": "amazon", "record": "A-1", "run": "run-made-up"}
-    assert view == own
+    (view,) = Server(server.run, server.decisions, "Bo Day", 8765, {}).journal.views()
+    assert (view.person, view.org, view.record) == ("Ada Cole", "amazon", "A-1")
+    assert view.run == "run-made-up" and view.when.endswith("Z")
     wanted["org"] = "microsoft"
     assert post(client, server, "narrative", wanted).status_code == 400
     assert len(server.journal.views()) == 1
@@ -508,9 +543,9 @@ def test_without_a_file_the_server_records_nothing(tmp_path):
 
 def test_the_run_before_is_found_beside(tmp_path):
     after = small_run(tmp_path / "after", options={"previous": "run-before"})
-    assert user_files.previous_run(None, after) is None
+    assert previous_run(None, after) is None
     before = small_run(tmp_path / "before", run_id="run-before")
-    assert user_files.previous_run(None, after) == before
+    assert previous_run(None, after) == before
 
 
 def asked(client, server, name, run=None):
@@ -578,6 +613,7 @@ def test_notes_of_an_earlier_version_are_taken_over_once(client, server, tmp_pat
         {"cluster": "c-1"},
         {"cluster": "../c-1", "status": "open"},
         {"cluster": "c-1", "status": "confirmed"},
+        {"cluster": "c-1", "owner": "x" * 81},
         {"cluster": "c-1", "owner": ["x"]},
         {"cluster": "c-1", "text": "x" * 2_001},
         {"cluster": "c-1", "snoozed_until": 3},
@@ -599,9 +635,17 @@ def test_a_file_that_is_no_file_of_notes_is_kept_as_it_is(client, server, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["note", "acknowledge", "rerun"])
-def test_no_other_site_notes_or_runs_anything(client, server, tmp_path, name):
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"x-ringtrace-token": None},
+        {"origin": "http://evil.example"},
+        {"content-type": "text/plain"},
+    ],
+)
+def test_no_other_site_notes_or_runs_anything(client, server, tmp_path, name, changed):
     body = {"cluster": "c-1", "status": "open", "alert": f"a-{'0' * 32}"}
-    assert post(client, server, name, body, origin="http://evil.example").status_code == 403
+    assert post(client, server, name, body, **changed).status_code == 403
     assert not (tmp_path / JOURNAL).exists()
 
 
@@ -634,7 +678,7 @@ def test_the_runs_of_a_folder_are_shown_by_name(several):
     several.flush()
 
 
-@pytest.mark.parametrize("name", ["other", "%2e%2e%2fother", ""])
+@pytest.mark.parametrize("name", ["other", "../other", "%2e%2e%2fother", "nowhere", "%2e%2e", ""])
 def test_no_other_folder_is_shown(several, name):
     client = TestClient(make_app(several), base_url=HOST)
     for path in ("", "data/run.js", "manifest.json"):
@@ -741,8 +785,10 @@ def test_the_next_run_is_what_the_server_was_started_with(client, server, tmp_pa
     ("words", "said"),
     [
         (["--author", "A"], "--decisions and --author go together"),
+        (["--port", "70000"], "is not a whole number"),
         (["--rerun", "f"], "give --decisions, too"),
         (["--user-header", "X-User"], "--user-header and --public-url go together"),
+        (["--user-header", "X User", "--public-url", "https://h"], "--decisions and --author"),
         (["--decisions", "d", "--user-header", "X U", "--public-url", "https://h"], "is no name"),
         (["--decisions", "d", "--user-header", "X-User", "--public-url", "h"], "such as https:"),
         (["--decisions", "d", "--author", "A", "--user-header", "X", "--public-url", "https://h"],

@@ -174,6 +174,15 @@ def test_a_table_whose_last_row_has_no_end_waits_longer(watched, encoding):
     assert len(ids(feed.poll({}))) == 3
 
 
+def test_another_file_of_the_same_name_is_read_anew(watched):
+    folder, feed, clock = watched
+    put(folder / "a.jsonl", lines(1, 2), clock.now)
+    first = feed.poll({})
+    put(folder / "new", lines(3), clock.now + 1)
+    (folder / "new").rename(folder / "a.jsonl")
+    assert ids(feed.poll(first.positions)) == ["c3"]
+
+
 @pytest.mark.parametrize(
     ("content", "read"),
     [
@@ -237,6 +246,23 @@ def test_a_table_that_was_only_touched_is_not_read_again(watched):
     assert second.positions != first.positions
     put(folder / "b.csv", text.replace("c2", "c3"), clock.now - 50)
     assert ids(feed.poll(second.positions)) == ["c3"]
+
+
+def test_hidden_and_half_written_files_are_left_alone(watched):
+    folder, feed, clock = watched
+    for name in (".a.jsonl", "_a.jsonl", "a.jsonl.tmp", "a.part"):
+        put(folder / name, lines(1), clock.now)
+    assert not feed.poll({}, final=True)
+
+
+def test_a_file_that_is_not_read_becomes_a_reject_once(watched):
+    folder, feed, clock = watched
+    put(folder / "a.xlsx", b"PK\x03\x04" + b"\0" * 100, clock.now)
+    clock.now += SETTLED_SECONDS
+    news = feed.poll({})
+    (row,) = news.rejects[0].to_pylist()
+    assert (row["source"], row["code"]) == ("complaints/a.xlsx", "unreadable_file")
+    assert not feed.poll(news.positions)
 
 
 def test_a_file_that_vanishes_is_no_error(watched):

@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 
 from schemas.cluster import CLUSTER
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST
+from schemas.reject import REJECT
 from schemas.tables import CONTESTED, LINKS, NARRATIVES, PRIVATE_FOLDER
 from tests.support.made_up_evidence import DAY
 from tests.support.object_store import ObjectStore
@@ -25,10 +26,11 @@ from transforms.custody import (
     find_added,
     find_alarms,
     find_altered,
+    input_file_entry,
     manifest_bytes,
     reconciled_counts,
 )
-from transforms.engine import count_members
+from transforms.engine import count_members, count_read, count_rejects
 
 RUN = RunSettings("/aside", "/run", {"ringtrace": "1"}, {"shards": 1})
 
@@ -57,6 +59,38 @@ def test_counts_reconcile_or_raise(accepted, duplicates, rejected, lost):
         assert reconciled_counts(counters, "complaints")["read"] == 0
 
 
+def loose(*sources):
+    return pa.RecordBatch.from_pydict({"source": list(sources)})
+
+
+def reject(source, kind, stage, code):
+    row = {"source": source, "record_kind": kind, "stage": stage, "code": code}
+    return dict.fromkeys(REJECT.names) | row
+
+
+def test_rows_are_counted_by_file_and_kind():
+    rejects = pa.RecordBatch.from_pylist(
+        [
+            reject("a", "complaint", "read", "broken_json"),
+            reject("a", "complaint", "validate", "bad_amount"),
+            reject("a", "call", "read", "broken_json"),
+        ],
+        pa.schema([field.with_nullable(True) for field in REJECT]),
+    )
+    counters = add_up(
+        count_read(loose("a", "a", "b"), "complaint"),
+        count_read(loose("a"), "call"),
+        count_rejects(rejects),
+    )
+    assert counters["complaints", "read"] == 4
+    assert counters["calls", "read"] == 2
+    assert (counters["complaints", "rejected"], counters["calls", "rejected"]) == (2, 1)
+    digest = {"label": "a", "format": "jsonl", "bytes": 1, "sha256": "0"}
+    assert input_file_entry(digest | {"kind": "complaint"}, counters)["rows"] == 3
+    assert input_file_entry(digest | {"kind": "call"}, counters)["rows"] == 2
+    assert counters["complaint_rejects", "bad_amount"] == 1
+
+
 def cluster(name, size):
     return {
         "cluster_id": name,
@@ -81,6 +115,7 @@ def clusters(*sizes):
     [
         ([GIANT_CLUSTER_MIN_MEMBERS, 100], True),
         ([GIANT_CLUSTER_MIN_MEMBERS - 1, 100], False),
+        ([GIANT_CLUSTER_MIN_MEMBERS] * 4, False),
         ([GIANT_CLUSTER_MIN_MEMBERS + 1] + [GIANT_CLUSTER_MIN_MEMBERS] * 3, True),
         ([], False),
     ],
@@ -91,6 +126,19 @@ def test_a_giant_cluster_is_an_alarm_however_clusters_are_batched(sizes, alarmed
     for counters in (together, apart):
         assert [alarm["code"] for alarm in find_alarms(counters)] == ["giant_cluster"] * alarmed
     assert find_alarms(together) == find_alarms(apart)
+
+
+def test_the_alarm_says_how_much_hung_together_before():
+    counted = add_up(count_members(clusters(GIANT_CLUSTER_MIN_MEMBERS))) | {
+        ("components", "largest"): 4321
+    }
+    (alarm,) = find_alarms(counted)
+    assert "4321 identifiers hang together" in alarm["message"]
+
+
+def test_records_too_wide_are_an_alarm():
+    (alarm,) = find_alarms({("links", "records_too_wide"): 3})
+    assert (alarm["code"], alarm["message"][:9]) == ("wide_records", "3 records")
 
 
 def line(name):
@@ -136,11 +184,14 @@ def test_the_run_id_tells_inputs_options_and_versions_apart():
 def test_the_run_id_depends_on_the_clock_by_what_it_leaves_out_alone():
     later = replace(RUN, clock=RUN.clock + timedelta(days=400))
     now, then = (build_manifest(run, [line("p")], [], {}) for run in (RUN, later))
-    assert now["clock"] != then["clock"]
+    assert (now["run_id"], now["clock"]) != (then["run_id"], then["clock"])
     assert now["run_id"] == then["run_id"]
+    for counted in (("decisions", "expired"), ("complaint_rejects", "in_future")):
+        changed = build_manifest(later, [line("p")], [], {counted: 1})
+        assert changed["run_id"] != now["run_id"]
 
 
-def test_the_run_id_tells_apart_how_much_was_left_out():
+def test_the_run_id_tells_inputs_apart_where_as_much_was_left_out():
     left_out = [
         {},
         {("decisions", "expired"): 1},
@@ -150,8 +201,19 @@ def test_the_run_id_tells_apart_how_much_was_left_out():
         {("calls", "erased"): 1, ("calls", "read"): 1},
         {("calls", "erased"): 2, ("calls", "read"): 2},
     ]
-    ids = {build_manifest(RUN, [], [], counters)["run_id"] for counters in left_out}
-    assert len(ids) == len(left_out)
+    ids = {
+        build_manifest(RUN, [line(name)], [], counters)["run_id"]
+        for name in "pq"
+        for counters in left_out
+    }
+    assert len(ids) == 2 * len(left_out)
+
+
+def test_the_run_id_does_not_depend_on_rejected_rows_of_a_file():
+    """A run that is made again keeps its id from before its manifest counted them."""
+    counted = line("p") | {"rejected": 3}
+    ids = {build_manifest(RUN, [file], [], {})["run_id"] for file in (line("p"), counted)}
+    assert len(ids) == 1
 
 
 @pytest.fixture

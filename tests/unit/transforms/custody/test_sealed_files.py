@@ -35,12 +35,21 @@ def opened(content, table=NARRATIVES, key=KEY):
     return bytes(open_private(io.BytesIO(content), "place", table, key).read())
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2_500_000])
+@pytest.mark.parametrize(
+    "size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES, 2_500_000]
+)
 def test_any_size_opens_to_what_was_sealed(size):
     content = bytes(range(256)) * (size // 256) + b"z" * (size % 256)
     made = sealed(content, size // 3, size // 2)
     assert opened(made) == content
     assert made != sealed(content), "each file has a salt"
+
+
+def test_no_two_files_are_enciphered_alike():
+    header = len(sealed(b"")) - TAG_BYTES
+    first, second = (sealed(b"z" * 1_000)[header:-TAG_BYTES] for _ in range(2))
+    assert len(first) == 1_000
+    assert first != second
 
 
 def test_a_file_that_is_not_sealed_is_as_it_is():

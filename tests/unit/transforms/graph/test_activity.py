@@ -10,14 +10,16 @@ from hypothesis import given, strategies as st
 from schemas.enums import Role
 from schemas.mention import EVIDENCE_MENTION
 from tests.support.examples import draws
-from tests.support.graphs import NOBODY
 from tests.support.made_up_evidence import DAY, evidence, piece, records
+from transforms.extract import allowlist
 from transforms.graph.activity import ACTIVITY, ROLE_COUNTS, sum_activity
-from transforms.graph.entities import annotate_mentions, determine_status
+from transforms.graph.entities import NO_LIFETIMES, annotate_mentions, determine_status
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.graph.ownership import settle_roles
 
 HOT = "phone:+18885550100"
+
+NOBODY = allowlist.parse_allowlist("entity_id,reason\n", "none.csv")
 
 ROLES = (Role.CALLBACK, Role.CALLER_ID, Role.VICTIM, Role.PAYEE)
 
@@ -49,7 +51,9 @@ def test_a_copied_list_tells_of_no_line(named, reported_by):
     ]
     heard = [piece("domain:x.top", Role.CALLER_ID, "c1", victim_key="amazon|v1")]
     alone = [piece(HOT, Role.CALLBACK, "c2", victim_key="amazon|v2")]
-    entities = determine_status(sum_activity(evidence([*listed, *heard, *alone])), NOBODY).entities
+    entities = determine_status(
+        sum_activity(evidence([*listed, *heard, *alone])), NOBODY, NO_LIFETIMES
+    ).entities
     (line,) = entities.filter(pc.equal(entities["entity_id"], HOT)).to_pylist()
     assert (line["reporters"], line["reported_by"]) == (2, reported_by)
 
@@ -64,8 +68,10 @@ def test_records_counted_apart_are_judged_as_if_together(rows, shares):
     parts = [pa.Table.from_pylist(some, EVIDENCE_MENTION) for some in of_share]
     added = pa.concat_tables([sum_activity(part, share) for share, part in enumerate(parts)])
     assert added.schema == ACTIVITY
-    whole, verdicts, hidden, _ = determine_status(sum_activity(evidence(rows)), NOBODY)
-    entities, told, also_hidden, _ = determine_status(added, NOBODY)
+    whole, verdicts, hidden, _ = determine_status(
+        sum_activity(evidence(rows)), NOBODY, NO_LIFETIMES
+    )
+    entities, told, also_hidden, _ = determine_status(added, NOBODY, NO_LIFETIMES)
     key = [("entity_id", "ascending")]
     assert entities.sort_by(key).equals(whole.sort_by(key))
     assert also_hidden.sort_by(key).equals(hidden.sort_by(key))

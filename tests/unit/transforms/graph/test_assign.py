@@ -12,11 +12,12 @@ from hypothesis import given, strategies as st
 from schemas.decision import DecisionKind
 from schemas.enums import Role, Status
 from tests.support.examples import draws
-from tests.support.graphs import classify_evidence, link_entities
+from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import DAY, classified, piece, records
 from transforms.arrow import hash_text
 from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
 from transforms.engine import MAIN
+from transforms.extract.allowlist import parse_allowlist
 from transforms.graph import assign
 from transforms.graph.assign import (
     CACHE_COUNTERS,
@@ -25,15 +26,35 @@ from transforms.graph.assign import (
     NODE,
     AssignClusters,
     assign_clusters,
+    entity_nodes,
 )
-from transforms.graph.incidence import INCIDENCE, VICTIM_REACH
-from transforms.graph.supplier_likelihood import SUPPLIER_USE
+from transforms.graph.incidence import (
+    INCIDENCE,
+    VICTIM_REACH,
+    hard_evidence,
+    incidences,
+    victim_reach,
+)
+from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs as add_up_pairs
+from transforms.graph.links import pair_entities
+from transforms.graph.supplier_likelihood import SUPPLIER_USE, supplier_use
 from transforms.local import LocalExecutor
+
+NOBODY = parse_allowlist("entity_id,reason\n", "none.csv")
 
 
 def clustered(rows):
-    seen = classify_evidence(classified(rows).drop_columns("status"))
-    return seen, link_entities(seen)[1]
+    result = classify_evidence(classified(rows).drop_columns("status"), NOBODY)
+    nodes = [entity_nodes(batch) for batch in result.entities.combine_chunks().to_batches()]
+    links = (
+        build_links(add_up_pairs(pair_entities(result.mentions)[0])).combine_chunks().to_batches()
+    )
+    return result, assign_clusters(
+        pa.Table.from_batches(nodes, NODE),
+        incidences(hard_evidence(result.mentions), MAX_HARD_ENTITIES),
+        pa.Table.from_batches([supplier_use(batch) for batch in links], SUPPLIER_USE),
+        victim_reach(hard_evidence(result.mentions)),
+    )
 
 
 @draws(50)
@@ -67,7 +88,7 @@ def rings(count):
     ]
 
 
-@pytest.mark.parametrize("count", [1, 30])
+@pytest.mark.parametrize("count", [1, 2, 5, 30])
 def test_what_is_always_named_together_is_one_cluster_named_after_the_oldest(count):
     _, assigned = clustered(rings(count))
     second = hash_text(pa.array([f"phone:+1888{ring:03d}0001" for ring in range(count)]))
@@ -160,11 +181,22 @@ def test_three_victims_beside_another_number_or_a_call_make_it_one():
 
 def test_a_tick_takes_over_what_the_one_before_met():
     """The same rows at the next tick need no search, and give the same."""
-    inputs, alone = link_entities(clustered(rings(4))[0])
+    result, alone = clustered(rings(4))
+    shown = hard_evidence(result.mentions)
+    inputs = {
+        "entities": result.entities.combine_chunks().to_batches(),
+        "named": incidences(hard_evidence(result.mentions), MAX_HARD_ENTITIES)
+        .combine_chunks()
+        .to_batches(),
+        "links": build_links(add_up_pairs(pair_entities(result.mentions)[0]))
+        .combine_chunks()
+        .to_batches(),
+        "reached": victim_reach(shown).combine_chunks().to_batches(),
+        "known": [],
+    }
     pipeline = beam.Pipeline()
     start = pipeline | beam.Impulse()
-    rows = {name: start | name >> beam.FlatMap(_these, [batch]) for name, batch in inputs.items()}
-    rows["known"] = start | "known" >> beam.FlatMap(_these, [])
+    rows = {name: start | name >> beam.FlatMap(_these, batches) for name, batches in inputs.items()}
     decided = start | "Decided" >> beam.FlatMap(_these, [NO_DECISIONS])
     outputs = rows | AssignClusters(AsSingleton(decided), start)
     heard = {name: _ReceivedCounters() for name in (MAIN, COMPONENTS, COUNTERS, CACHE_COUNTERS)}

@@ -6,13 +6,15 @@ import pyarrow as pa
 import pytest
 
 from schemas.enums import Role, Status
-from tests.support.graphs import NOBODY, classify_evidence
+from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import mentions_of
 from tests.support.made_up_records import complaints, number
 from transforms.extract.allowlist import parse_allowlist
 from transforms.extract.evidence import complaint_evidence
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.victims.stated_numbers import CLAIM
+
+NOBODY = parse_allowlist("entity_id,reason\n", "none.csv")
 
 PHONE, SITE = "phone:+12025550143", "domain:x1.z13.web.core.windows.net"
 
@@ -45,7 +47,7 @@ def use(rows, **more):
 BOTH = [carried("v1"), carried("v2")]
 
 
-@pytest.mark.parametrize("key", ["bcda", "Phone_Number"])
+@pytest.mark.parametrize("key", ["bcda", "Anph", "phone", "Phone_Number", "tel", "rufnummer"])
 def test_two_people_whose_links_carry_it_make_a_callback_of_it(key):
     rows = [carried(who, urls=[link(key)]) for who in ("v1", "v2")]
     assert use(rows) == (Status.INFRASTRUCTURE, 2, [Role.CALLBACK] * 2)

@@ -32,6 +32,7 @@ from transforms.graph.cluster_summary import (
 )
 from transforms.graph.cuts import THIN_REPORTERS
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
+from transforms.graph.link_weights import link_probability
 from transforms.graph.robustness import standings
 from transforms.values import NO_PSEUDONYM
 
@@ -258,6 +259,30 @@ def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows
     assert (again[0], again[1].sort_by(key)) == (clusters, members.sort_by(key))
 
 
+def losses(amounts):
+    rows = [
+        {
+            "cluster_id": "c-1",
+            "record_kind": "complaint",
+            "source_org": "amazon",
+            "observed_at": DAY,
+            "loss_amount": amount,
+            "loss_currency": "USD",
+        }
+        for amount in amounts
+    ]
+    return cluster_facts(sum_cluster_records(pa.Table.from_pylist(rows, CLUSTER_RECORD)))[
+        "c-1"
+    ].losses
+
+
+def test_losses_add_up_to_the_last_decimal():
+    most = Decimal("9999999999999.999999999999999999")
+    assert losses([most] * 1000) == {"USD": (Decimal("9999999999999999.999999999999999000"), 1000)}
+    assert losses([MONEY, most]) == {"USD": (Decimal(10) ** 13, 2)}
+    assert losses([None]) == {}
+
+
 @pytest.mark.parametrize(
     ("complaints", "each", "sum_of_all"),
     [
@@ -292,6 +317,28 @@ def test_the_most_that_can_be_lost_fits_for_a_million_complaints(complaints, eac
     assert pa.scalar(total, CLUSTER.field("losses").type.value_type.field("amount").type)
 
 
+def test_one_liar_moves_no_rank():
+    """A million lost, on a later day, at another company, under another brand, fifty times."""
+    record = {"cluster_id": "c-1", "record_kind": "complaint", "observed_at": DAY, "brand": "irs"}
+    honest = [
+        record | {"source_org": "amazon", "reporter_key": f"amazon|v{n}", "record_id": f"r{n}",
+                  "loss_amount": Decimal(100 * n), "loss_currency": "USD"}
+        for n in range(3)
+    ]  # fmt: skip
+    lie = {"source_org": "microsoft", "reporter_key": "microsoft|liar", "brand": "amazon",
+           "loss_amount": Decimal(10**6), "observed_at": DAY + timedelta(days=9)}  # fmt: skip
+    lied = [honest[0] | lie | {"record_id": f"l{n}"} for n in range(50)]
+    before, after = (
+        cluster_facts(totals_of(pa.Table.from_pylist(rows, CLUSTER_RECORD)))["c-1"]
+        for rows in (honest, honest + lied)
+    )
+    assert next(iter(sorted(after.brands, key=lambda brand: -after.brands[brand]))) == "irs"
+    assert before.ranked_by["losses"][0]["amount"] == 100
+    assert after.ranked_by["losses"][0]["amount"] == 300
+    assert after.ranked_by["orgs"] == before.ranked_by["orgs"] == ["amazon"]
+    assert after.ranked_by["last_seen"] == before.ranked_by["last_seen"]
+
+
 def test_several_clusters_are_summarised_apart():
     members = [membership(NAMES[0], "c-1"), membership(NAMES[1], "c-2", reporters=3)]
     record = {"record_kind": "complaint", "source_org": "amazon", "observed_at": DAY}
@@ -320,6 +367,10 @@ def test_a_cut_is_flagged_as_at_least_where_the_search_for_it_did_not_end(exact)
     (cluster,) = clusters.to_pylist()
     assert (cluster["weakest_cut"], cluster["weakest_side"]) == (THIN_REPORTERS, [*NAMES[:3]])
     assert (ClusterFlag.CUT_AT_LEAST in cluster["flags"]) == (not exact)
+
+
+def test_confidence_rises_and_stays_in_bounds():
+    assert (link_probability(0), link_probability(1), link_probability(2)) == (0, 0.5, 0.75)
 
 
 @given(

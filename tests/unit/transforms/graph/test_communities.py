@@ -29,6 +29,15 @@ def test_a_chain_of_single_records_is_not_torn():
     assert parts(cluster([{n, n + 1} for n in range(20)], 21).label) == {frozenset(range(21))}
 
 
+@pytest.mark.parametrize("wide", [{0, 3}, A | B, {0, 1, 3}, A | B | {6}])
+def test_one_record_cannot_join_two_established_clusters(wide):
+    groups = [A, B] * 6 + [wide]
+    label = cluster(groups, 7).label
+    assert label[0] == label[1] == label[2]
+    assert label[3] == label[4] == label[5]
+    assert label[0] != label[3]
+
+
 @given(st.data())
 @draws(60)
 def test_one_record_cannot_join_whatever_its_width_and_time(data):
@@ -86,8 +95,8 @@ def test_a_mule_of_two_rings_joins_neither_to_the_other():
     assert label[0] != label[ring]
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.5, 1.0])
-@pytest.mark.parametrize("rings", [4, 20])
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.8, 1.0])
+@pytest.mark.parametrize("rings", [4, 6, 20])
 def test_a_hub_seen_with_everybody_is_set_aside(rate, rings):
     """Also where it is named in every record, and so in one community with everything."""
     rng = np.random.default_rng(2)

@@ -164,3 +164,12 @@ def test_a_file_that_is_not_what_was_written_is_not_read(tmp_path):
         list(read_previous_members(str(bomb)))
     for forged in (bomb, cut, without_quality, empty):
         assert read_component_file(str(forged), digests[forged]) is None
+
+
+def test_other_hashes_or_another_resolution_give_other_fingerprints():
+    cache = ComponentCache()
+    ComponentSearch(HASHES, cache).find_communities(graph_of(GROUPS), 0.1)
+    for hashes, fine in ((HASHES + 1, 0.1), (HASHES, 0.2)):
+        other_cache = ComponentCache(cache.used)
+        ComponentSearch(hashes, other_cache).find_communities(graph_of(GROUPS), fine)
+        assert not other_cache.taken_over

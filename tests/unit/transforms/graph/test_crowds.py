@@ -3,16 +3,33 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
 from schemas.cluster import ClusterFlag
 from schemas.enums import Role
 from tests.support.examples import draws
-from tests.support.graphs import classify_evidence, cluster_entities
+from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import DAY, evidence, piece
+from transforms.extract.allowlist import parse_allowlist
+from transforms.graph.assign import NODE, assign_clusters, entity_nodes
+from transforms.graph.cluster_facts import cluster_facts, cluster_records, sum_cluster_records
+from transforms.graph.cluster_summary import summarize
 from transforms.graph.epochs import shipped_lifetimes
+from transforms.graph.final_status import (
+    CLUSTER_LINK,
+    MEMBERSHIP,
+    finalize_entities,
+    finalize_links,
+)
+from transforms.graph.incidence import hard_evidence, incidences, victim_reach
+from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs
+from transforms.graph.links import pair_entities
+from transforms.graph.supplier_likelihood import SUPPLIER_USE
 from transforms.values import NO_CROWDS, Crowds
+
+NOBODY = parse_allowlist("entity_id,reason\n", "none.csv")
 
 # Lines of businesses and private ones, near misses of each other, and a mailbox of anybody's.
 IDS = (
@@ -67,10 +84,30 @@ def role_of(entity):
 
 def tables_of(mentions, crowds):
     """ENTITY, LINK, CLUSTER and MEMBER rows, as a joint run over this evidence writes them."""
-    seen = classify_evidence(mentions, lives=shipped_lifetimes(), crowds=crowds)
-    result = [table.to_pylist() for table in cluster_entities(seen, crowds=crowds)]
-    for link in result[1]:
-        link["record_ids"] = None
+    result = classify_evidence(mentions, NOBODY, shipped_lifetimes(), crowds=crowds)
+    pairs = sum_pairs(pair_entities(result.mentions)[0], crowds)
+    links = build_links(pairs, crowds).combine_chunks()
+    batches = result.entities.combine_chunks().to_batches()
+    shown = hard_evidence(result.mentions)
+    assignment = assign_clusters(
+        pa.Table.from_batches(map(entity_nodes, batches), NODE),
+        incidences(shown, MAX_HARD_ENTITIES),
+        SUPPLIER_USE.empty_table(),
+        victim_reach(shown),
+        crowds=crowds,
+    )
+    final = [finalize_entities(batch, assignment) for batch in batches]
+    linked = [finalize_links(batch, assignment) for batch in links.to_batches()]
+    totals = sum_cluster_records(cluster_records(result.mentions, assignment)[0], crowds)
+    clusters, members = summarize(
+        pa.Table.from_batches([batch for _, batch in final], MEMBERSHIP),
+        pa.Table.from_batches([batch for _, batch in linked], CLUSTER_LINK),
+        totals,
+        crowds=crowds,
+    )
+    entities = [row for batch, _ in final for row in batch.to_pylist()]
+    links = [row | {"record_ids": None} for batch, _ in linked for row in batch.to_pylist()]
+    result = entities, links, clusters.to_pylist(), members.to_pylist()
     for cluster in result[2]:
         # People whom an offer counts have a week and no hour: only rows of them could be a burst.
         cluster["flags"] = [flag for flag in cluster["flags"] if flag != ClusterFlag.BURST]
@@ -115,6 +152,28 @@ def test_ten_million_cost_what_one_costs():
     assert (cluster["complaints"], cluster["calls"]) == (10_000_000, 9_999_999)
     assert cluster["reporters"] == cluster["victims"] == 19_999_999
     assert max(entity["complaints"] for entity in entities) == 10_000_000
+
+
+def test_a_crowd_is_several_at_the_last_moment():
+    """No reporter alone moves when a cluster was last seen; two people are not one."""
+    moments = []
+    for count in (1, 2):
+        mentions, crowds = rows_of([({IDS[0]}, 0, 0), ({IDS[0]}, 1, 0)],
+                                   [({IDS[0]}, count, 1, False)], expand=False)  # fmt: skip
+        result = classify_evidence(mentions, NOBODY, crowds=crowds)
+        batches = result.entities.combine_chunks().to_batches()
+        shown = hard_evidence(result.mentions)
+        assignment = assign_clusters(
+            pa.Table.from_batches(map(entity_nodes, batches), NODE),
+            incidences(shown, MAX_HARD_ENTITIES),
+            SUPPLIER_USE.empty_table(),
+            victim_reach(shown),
+            crowds=crowds,
+        )
+        records = cluster_records(result.mentions, assignment)[0]
+        (facts,) = cluster_facts(sum_cluster_records(records, crowds), crowds).values()
+        moments.append(facts.ranked_by["last_seen"])
+    assert moments == [DAY, DAY + WEEK]
 
 
 def test_a_single_identifier_rests_on_no_more_people_than_bear_it():

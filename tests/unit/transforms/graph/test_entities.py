@@ -10,12 +10,14 @@ from schemas.decision import DecisionKind
 from schemas.entity import is_withheld
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status
 from tests.support.examples import draws
-from tests.support.graphs import NOBODY, classify_evidence, decision
+from tests.support.graphs import classify_evidence, decision
 from tests.support.made_up_evidence import DAY, PHONE_ROLES, PHONES, evidence, piece, records
 from transforms.decisions import decisions_in_force
 from transforms.extract import allowlist
 from transforms.graph.ownership import MOST_IN_WORDS, settle_roles
 from transforms.victims.stated_numbers import CLAIM
+
+NOBODY = allowlist.parse_allowlist("entity_id,reason\n", "none.csv")
 
 KNOWN = allowlist.parse_allowlist(f"entity_id,reason\n{PHONES[0]},a bank\n", "known.csv")
 
@@ -162,19 +164,19 @@ def test_classification_by_the_rules_in_any_order(rows, known, random):
         )
 
 
-@pytest.mark.parametrize("line", ["mobile", None, "toll_free"])
+@pytest.mark.parametrize("line", ["mobile", "fixed_line_or_mobile", "voip", None, "toll_free"])
 def test_what_is_only_mentioned_is_withheld_where_a_private_person_may_hold_it(line):
     mentions = records_of(PHONES[0], [f"c{n}" for n in range(30)], Role.MENTIONED)
     for row in mentions:
         row["line_type"] = line
-    entity = only(classify_evidence(evidence(mentions)))
+    entity = only(classify_evidence(evidence(mentions), NOBODY))
     assert is_withheld(entity["entity_id"]) == (line != "toll_free")
     assert entity["status"] == Status.UNCORROBORATED
 
     shown = (*HARD_ROLES, Role.CALLER_ID)
     for role in shown:
         rows = [*mentions, *records_of(PHONES[0], ["c99"], role)]
-        assert only(classify_evidence(evidence(rows)))["entity_id"] == PHONES[0]
+        assert only(classify_evidence(evidence(rows), NOBODY))["entity_id"] == PHONES[0]
 
 
 @pytest.mark.parametrize(
@@ -182,20 +184,24 @@ def test_what_is_only_mentioned_is_withheld_where_a_private_person_may_hold_it(l
     [
         ("email:someone@example.org", True),
         ("handle:cashapp:$someone", True),
+        ("account:iban:GB29NWBK60161331926819", True),
+        ("remote:anydesk:123456789", True),
+        ("wallet:btc:1BoatSLRHtKNngkdXEeobR76b53LETtpyT", True),
         ("handle:agent:john-smith:1234", False),
         ("domain:somebodys-shop.com", False),
         ("url:sites.google.com/view/x", False),
     ],
 )
 def test_which_kinds_are_withheld_while_they_are_only_mentioned(entity, hidden):
-    row = only(classify_evidence(evidence(records_of(entity, ["c1"], Role.MENTIONED))))
+    row = only(classify_evidence(evidence(records_of(entity, ["c1"], Role.MENTIONED)), NOBODY))
     assert is_withheld(row["entity_id"]) == hidden
 
 
-def test_one_statement_contests_what_any_number_of_others_show():
+@pytest.mark.parametrize("field", ["phone_numbers[0]", "narrative"])
+def test_one_statement_contests_what_any_number_of_others_show(field):
     rows = records_of(PHONES[0], [f"c{n}" for n in range(50)], Role.CALLBACK)
-    rows += records_of(PHONES[0], ["c99"], Role.VICTIM)
-    result = classify_evidence(evidence(rows))
+    rows += records_of(PHONES[0], ["c99"], Role.VICTIM, field)
+    result = classify_evidence(evidence(rows), NOBODY)
     entity = only(result)
     assert (entity["status"], entity["reporters"], entity["value"]) == (Status.CONTESTED, 50, None)
     assert entity["reason"] == (
@@ -235,7 +241,7 @@ def test_clearly_more_reporters_settle_who_holds_it(victims, suspects, line, sta
     claims = [f"c{50 + n}" for n in range(victims)]
     rows += records_of(PHONES[0], claims, Role.VICTIM, "phone_numbers[0]")
     rows = [row | {"line_type": line} for row in rows]
-    assert only(classify_evidence(evidence(rows)))["status"] == status
+    assert only(classify_evidence(evidence(rows), NOBODY))["status"] == status
 
 
 @pytest.mark.parametrize("line", ["mobile", "toll_free"])
@@ -250,7 +256,7 @@ def test_no_words_of_many_make_a_suspects_identifier_a_victims(line):
         (pasted, Status.VICTIM_SIDE),
     ):
         of_line = evidence([row | {"line_type": line} for row in rows])
-        assert only(classify_evidence(of_line))["status"] == status
+        assert only(classify_evidence(of_line, NOBODY))["status"] == status
 
 
 def test_no_few_show_a_business_line_to_be_a_suspects_against_many_words():
@@ -259,16 +265,28 @@ def test_no_few_show_a_business_line_to_be_a_suspects_against_many_words():
         rows = [*owned, *records_of(PHONES[0], [f"c{n}" for n in range(users)], Role.CALLBACK)]
         of_line = evidence([row | {"line_type": "toll_free"} for row in rows])
         settled = Status.INFRASTRUCTURE if users == 15 else Status.CONTESTED
-        assert only(classify_evidence(of_line))["status"] == settled
+        assert only(classify_evidence(of_line, NOBODY))["status"] == settled
+
+
+def test_who_is_on_both_sides_is_on_the_victims():
+    both = {"victim_key": "amazon|v1"}
+    rows = [
+        piece(PHONES[0], Role.CALLBACK, "c1", **both),
+        piece(PHONES[0], Role.VICTIM, "c2", **both),
+    ]
+    assert only(classify_evidence(evidence(rows), NOBODY))["status"] == Status.VICTIM_SIDE
+    rows.append(piece(PHONES[0], Role.CALLBACK, "c3"))
+    result = classify_evidence(evidence(rows), NOBODY)
+    assert (only(result)["status"], only(result)["reporters"]) == (Status.CONTESTED, 1)
 
 
 def test_a_claim_counts_though_no_record_shows_it():
     rows = records_of(PHONES[0], ["c1", "c2"], Role.CALLBACK)
     claims = pa.Table.from_pylist([{"entity_id": PHONES[0], "reporter": 7}], CLAIM)
-    result = classify_evidence(evidence(rows), claims=claims)
+    result = classify_evidence(evidence(rows), NOBODY, claims=claims)
     assert only(result)["status"] == Status.CONTESTED
     mentioned = records_of(PHONES[0], ["c1", "c2"], Role.CALLER_ID)
-    result = classify_evidence(evidence(mentioned), claims=claims)
+    result = classify_evidence(evidence(mentioned), NOBODY, claims=claims)
     assert only(result)["status"] == Status.VICTIM_SIDE
 
 
@@ -292,7 +310,7 @@ def test_one_reporter_can_only_make_a_suspects_identifier_contested(told, users,
     ]
     rows = [row | {"line_type": line} for row in honest + lies]
     before = naive_before(honest, line)
-    after = only(classify_evidence(evidence(rows)))["status"]
+    after = only(classify_evidence(evidence(rows), NOBODY))["status"]
     if before == Status.INFRASTRUCTURE and not owners:
         assert after in (Status.INFRASTRUCTURE, Status.CONTESTED)
     if before in (Status.VICTIM_SIDE, Status.CONTESTED):
@@ -304,18 +322,32 @@ def naive_before(rows, line):
     if not rows:
         return None
     rows = [row | {"line_type": line} for row in rows]
-    return only(classify_evidence(evidence(rows)))["status"]
+    return only(classify_evidence(evidence(rows), NOBODY))["status"]
 
 
-def test_a_suppliers_entity_is_never_infrastructure():
-    rows = records_of("carrier:acme", ["k1", "k2"], Role.CALLBACK, "carrier")
-    assert only(classify_evidence(evidence(rows)))["status"] == Status.UNCORROBORATED
+def test_a_published_line_is_suppressed_even_where_a_record_calls_it_the_victims():
+    rows = records_of(PHONES[0], ["c1"], Role.VICTIM, "phone_numbers[0]")
+    result = classify_evidence(evidence(rows), KNOWN)
+    assert only(result)["status"] == Status.SUPPRESSED
+    assert only(result)["reason"] == "known legitimate: a bank"
+    assert result.withheld.num_rows == 0
+
+
+def test_a_caller_id_alone_is_uncorroborated_however_often_it_is_seen():
+    rows = records_of(PHONES[0], [f"c{n}" for n in range(500)], Role.CALLER_ID)
+    assert only(classify_evidence(evidence(rows), NOBODY))["status"] == Status.UNCORROBORATED
+
+
+@pytest.mark.parametrize("role", [Role.SIGNALLING, Role.CALLBACK])
+def test_a_suppliers_entity_is_never_infrastructure(role):
+    rows = records_of("carrier:acme", ["k1", "k2"], role, "carrier")
+    assert only(classify_evidence(evidence(rows), NOBODY))["status"] == Status.UNCORROBORATED
 
 
 def test_two_victims_get_two_withheld_ids():
     rows = records_of(PHONES[0], ["c1"], Role.VICTIM, "phone_numbers[0]")
     rows += records_of(PHONES[1], ["c1"], Role.VICTIM, "phone_numbers[1]")
-    ids = classify_evidence(evidence(rows)).entities["entity_id"].to_pylist()
+    ids = classify_evidence(evidence(rows), NOBODY).entities["entity_id"].to_pylist()
     assert len(set(ids)) == 2
     assert all(entity_id.startswith("phone:withheld-") for entity_id in ids)
 
@@ -327,15 +359,22 @@ def test_the_platform_of_a_tenant_is_named_unless_it_is_a_victims_own():
         ("domain:evil.example", None),
     ]:
         used = evidence(records_of(entity, ["r1"], Role.LURE_SITE))
-        assert only(classify_evidence(used))["hosted_by"] == platform
+        assert only(classify_evidence(used, NOBODY))["hosted_by"] == platform
         own = evidence(records_of(entity, ["r1"], Role.VICTIM))
-        assert only(classify_evidence(own))["hosted_by"] is None
+        assert only(classify_evidence(own, NOBODY))["hosted_by"] is None
+
+
+def test_nothing_in_nothing_out():
+    result = classify_evidence(evidence([]), NOBODY)
+    assert result.entities.schema.names[:2] == ["entity_id", "kind"]
+    assert isinstance(result.mentions, pa.Table)
+    assert (result.entities.num_rows, result.withheld.num_rows) == (0, 0)
 
 
 def test_a_mailbox_that_one_reporter_names_says_so_until_a_second_does():
     for reports, facts in ((["c1"], ["used", "named_by_one"]), (["c1", "c2"], ["used"])):
         used = evidence(records_of("email:refund.desk@gmail.com", reports, Role.SENDER))
-        entity = only(classify_evidence(used))
+        entity = only(classify_evidence(used, NOBODY))
         assert [cause["code"] for cause in entity["facts"]] == facts
         assert is_withheld(entity["entity_id"]) == ("named_by_one" in facts)
 
@@ -352,7 +391,7 @@ def test_what_an_analyst_decided_is_legitimate_names_the_decision():
 def test_what_an_earlier_run_withheld_stays_contested(epoch):
     """A join reads the withheld ids of a run's own tables, and has no value for them."""
     shown = f"phone:withheld-0123456789abcdef{epoch}"
-    result = classify_evidence(evidence(records_of(shown, ["c1", "c2"], Role.CALLBACK)))
+    result = classify_evidence(evidence(records_of(shown, ["c1", "c2"], Role.CALLBACK)), NOBODY)
     entity = only(result)
     assert (entity["status"], entity["entity_id"], entity["value"]) == (
         Status.CONTESTED,
@@ -366,4 +405,4 @@ def test_what_an_earlier_run_withheld_stays_contested(epoch):
 @pytest.mark.parametrize("chosen", ["carrier", "handle:telegram"])
 def test_a_name_that_somebody_chose_is_no_withheld_id(chosen):
     rows = records_of(f"{chosen}:withheld-0123456789abcdef", ["c1", "c2"], Role.CALLBACK)
-    assert only(classify_evidence(evidence(rows)))["status"] != Status.CONTESTED
+    assert only(classify_evidence(evidence(rows), NOBODY))["status"] != Status.CONTESTED

@@ -29,6 +29,8 @@ LIVES = {"phone": 45.0, "email": 100.0}
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+NOBODY = allowlist.parse_allowlist("entity_id,reason\n", "none.csv")
+
 REPORTERS = ("ann", "ben", "cho", "dee")
 
 ROWS = st.lists(
@@ -194,6 +196,21 @@ def test_no_single_reporter_parts_what_holds_together_without_any_one(days, lied
     assert set(numbers([*rows, *(used(day, "mal") for day in lied)])[: len(rows)]) == {1}
 
 
+def test_who_dates_a_day_beside_its_only_reporter_shows_that_one_alone_bridges_to_it():
+    rows = [used(0, "ann"), used(0, "cho"), used(1, "ben"), used(46, "ben")]
+    assert numbers(rows) == [1, 1, 1, 1]
+    assert numbers([*rows, used(46, "mal")]) == [1, 1, 1, 2, 2]
+    assert numbers([*rows, used(47, "mal")]) == [1, 1, 1, 1, 2]
+
+
+def test_a_chain_of_days_of_one_reporter_bridges_nothing():
+    chain = [used(day, "mal") for day in range(10, 200, 30)]
+    assert numbers([*TWO_HOLDERS, *chain])[: len(TWO_HOLDERS)] == [1, 1, 2, 2] * 2
+    assert set(numbers([*TWO_HOLDERS, *chain])) == {1, 2}
+    second = [used(day, "dee") for day in range(12, 200, 30)]
+    assert set(numbers([*TWO_HOLDERS, *chain, *second])) == {1}
+
+
 def test_what_one_reporter_dates_alone_is_numbered_after_the_others():
     assert numbers([used(-300, "mal"), *TWO_HOLDERS]) == [3, 1, 1, 2, 2, 1, 1, 2, 2]
     # A caller id between belongs to the holder of then, not to what one reporter says.
@@ -202,6 +219,10 @@ def test_what_one_reporter_dates_alone_is_numbered_after_the_others():
     reasons = epochs_of([lone, *TWO_HOLDERS])[0].reasons
     assert reasons[f"{PHONE}#2"] == fact("seen_again", 195)
     assert reasons[f"{PHONE}#3"] == fact("dated_by_one", 95)
+
+
+def test_the_first_date_of_single_reporters_is_the_first_epoch():
+    assert numbers([used(300, "ann"), used(0, "ben")]) == [2, 1]
 
 
 def test_numbers_of_a_previous_run_are_kept():
@@ -225,14 +246,15 @@ def test_an_epoch_begins_with_the_day_of_its_first_record():
         piece(PHONE, Role.CALLER_ID, "c3", observed_at=dawn),
         piece(PHONE, Role.CALLBACK, "c4", observed_at=dawn + timedelta(hours=9)),
     ]
-    ids = classify_evidence(evidence(rows), lives=LIVES).mentions["entity_id"].to_pylist()
+    ids = classify_evidence(evidence(rows), NOBODY, LIVES).mentions["entity_id"].to_pylist()
     assert ids == [PHONE, PHONE, f"{PHONE}#2", f"{PHONE}#2"]
 
 
-@draws(60)
+@pytest.mark.slow
+@draws(300)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_entities_are_counted_by_epoch_in_any_order(rows, random):
-    result = classify_evidence(evidence(rows), lives=LIVES)
+    result = classify_evidence(evidence(rows), NOBODY, LIVES)
     held = {row["entity_id"] for row in rows if row["role"] in HARD_ROLES}
     ids = [
         known_as if row["entity_id"] in held else row["entity_id"]
@@ -249,7 +271,7 @@ def test_entities_are_counted_by_epoch_in_any_order(rows, random):
         if row["epoch"] > 1:
             assert "seen again after" in row["reason"] or "from its other use" in row["reason"]
     random.shuffle(rows)
-    again = classify_evidence(evidence(rows), lives=LIVES)
+    again = classify_evidence(evidence(rows), NOBODY, LIVES)
     key = [("entity_id", "ascending")]
     assert again.entities.sort_by(key).equals(result.entities.sort_by(key))
 
@@ -271,7 +293,7 @@ def test_a_known_line_is_suppressed_in_all_its_epochs():
 def test_a_victims_number_is_withheld_in_all_its_epochs():
     later = {"observed_at": DAY + timedelta(days=310)}
     rows = twice(*(piece(PHONE, Role.VICTIM, f"c{3 + n}", **later) for n in range(6)))
-    result = classify_evidence(evidence(rows), lives=LIVES)
+    result = classify_evidence(evidence(rows), NOBODY, LIVES)
     (row,) = result.entities.to_pylist()
     assert row["status"] == Status.VICTIM_SIDE
     assert result.mentions.num_rows == 0
@@ -279,7 +301,7 @@ def test_a_victims_number_is_withheld_in_all_its_epochs():
 
 def test_a_contested_number_keeps_its_epochs_apart():
     rows = twice(piece(PHONE, Role.VICTIM, "c3", observed_at=DAY + timedelta(days=310)))
-    result = classify_evidence(evidence(rows), lives=LIVES)
+    result = classify_evidence(evidence(rows), NOBODY, LIVES)
     first, second = sorted(row["entity_id"] for row in result.entities.to_pylist())
     assert second == f"{first}#2"
     assert first.startswith("phone:withheld-")
@@ -293,7 +315,7 @@ def test_a_contested_number_keeps_its_epochs_apart():
 def test_a_decision_that_a_suspect_holds_it_is_about_one_epoch(decided):
     rows = twice(piece(PHONE, Role.VICTIM, "c3", observed_at=DAY + timedelta(days=310)))
     by = DecisionsInForce(binding=(decision(DecisionKind.SUSPECT_HELD, decided),))
-    result = classify_evidence(evidence(rows), lives=LIVES, decided=by)
+    result = classify_evidence(evidence(rows), NOBODY, LIVES, decided=by)
     status = {row["known_as"]: row["status"] for row in result.entities.to_pylist()}
     (undecided,) = {PHONE, f"{PHONE}#2"} - {decided}
     assert status == {decided: Status.INFRASTRUCTURE, undecided: Status.CONTESTED}
@@ -301,13 +323,29 @@ def test_a_decision_that_a_suspect_holds_it_is_about_one_epoch(decided):
 
 def test_a_decision_that_a_victim_owns_it_holds_for_every_epoch():
     by = DecisionsInForce(binding=(decision(DecisionKind.VICTIM_OWNED, PHONE),))
-    result = classify_evidence(evidence(twice()), lives=LIVES, decided=by)
+    result = classify_evidence(evidence(twice()), NOBODY, LIVES, decided=by)
     (row,) = result.entities.to_pylist()
     assert (row["status"], row["value"]) == (Status.VICTIM_SIDE, None)
 
 
+def test_a_forged_caller_id_bridges_no_gap():
+    rows = twice(piece(PHONE, Role.CALLER_ID, "c3", observed_at=DAY + timedelta(days=150)))
+    ids = sorted(classify_evidence(evidence(rows), NOBODY, LIVES).mentions["entity_id"].to_pylist())
+    assert ids == [PHONE, PHONE, f"{PHONE}#2"]
+
+
 @pytest.mark.parametrize(
-    ("entity", "days"), [(PHONE, 45), ("account:upi:name@bank", 365), (BANK, None)]
+    ("entity", "days"),
+    [
+        (PHONE, 45),
+        ("domain:amzn-refund.support", 80),
+        ("handle:telegram:agent", 180),
+        (MAIL, 365),
+        ("account:upi:name@bank", 365),
+        (BANK, None),
+        ("wallet:btc:1BoatSLRHtKNngkdXEeobR76b53LETtpyT", None),
+        ("remote:anydesk:123456789", None),
+    ],
 )
 def test_each_kind_is_passed_on_after_its_own_life(entity, days):
     """To the day and the microsecond, with the lives that ship."""
@@ -317,7 +355,7 @@ def test_each_kind_is_passed_on_after_its_own_life(entity, days):
             piece(entity, Role.CALLBACK, f"c{n}", observed_at=DAY + n * gap, kind=kind)
             for n, kind in enumerate([entity.partition(":")[0]] * 2)
         ]
-        entity_ids = classify_evidence(evidence(rows), lives=shipped_lifetimes()).entities[
+        entity_ids = classify_evidence(evidence(rows), NOBODY, shipped_lifetimes()).entities[
             "entity_id"
         ]
         return sorted(entity_ids.to_pylist())

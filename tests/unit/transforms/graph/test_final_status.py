@@ -129,6 +129,26 @@ def test_a_link_is_accepted_exactly_if_hard_and_inside_one_cluster(clusters, end
     assert inside["cluster_id"] == cluster_ids(np.array([row[2] for row in accepted], np.int64))
 
 
+def test_an_empty_assignment_decides_nothing():
+    nothing = pa.RecordBatch.from_pylist([], ASSIGNMENT)
+    entities, members = finalize_entities(found({SUPPLIERS[0]: Status.UNCORROBORATED}), nothing)
+    assert (entities.num_rows, members.num_rows) == (1, 0)
+    decided, inside = finalize_links(pa.RecordBatch.from_pylist([link(*PHONES[:2])], LINK), nothing)
+    assert decided["accepted"].to_pylist() == [False]
+    assert inside.num_rows == 0
+
+
+def test_a_link_that_one_victim_alone_vouches_for_says_so():
+    clusters = {"phone:+12125550199": (1, False), "account:iban:DE1": (2, False)}
+    table = pa.Table.from_pylist([link(*clusters)], LINK).to_batches()[0]
+    told, inside = finalize_links(table, assignment(clusters, doubted={"phone:+12125550199"}))
+    assert told["reason"].to_pylist() == [
+        "too few reporters tie it to a line that may be a private person's and was in no call"
+    ]
+    assert told["accepted"].to_pylist() == [False]
+    assert inside.num_rows == 0
+
+
 @pytest.mark.parametrize("end", [0, 1])
 @pytest.mark.parametrize("mark", ["hub_end", "doubted_end"])
 def test_the_reason_names_a_hub_or_a_doubted_line_at_either_end_of_a_link(mark, end):

@@ -82,6 +82,19 @@ def test_ties_are_what_their_definition_says(groups, label):
         assert got[pair][2] >= -1e-9
 
 
+def test_all_records_of_one_reporter_are_worth_one():
+    flood = [{0, node} for node in range(1, 7)]
+    ties = cluster_ties(evidence([{0, 1}, *flood], 7, [0, *[1] * 6]), np.arange(7))
+    worth = np.bincount(ties.a, ties.weight, 7)
+    np.testing.assert_allclose(worth[0], 2)
+
+
+def test_each_record_of_k_nodes_gives_each_node_one_records_worth():
+    ties = cluster_ties(evidence([{0, 1, 2, 3}], 4), np.arange(4))
+    worth = np.bincount(ties.a, ties.weight, 4) + np.bincount(ties.b, ties.weight, 4)
+    np.testing.assert_allclose(worth, 1)
+
+
 def test_a_tie_through_one_of_several_members_hangs_on_it():
     label = np.array([0, 0, 2, 2])
     ties = cluster_ties(evidence([{0, 2}, {0, 3}, {0, 2}], 4), label)

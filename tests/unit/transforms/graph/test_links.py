@@ -4,6 +4,7 @@ from collections import defaultdict
 from itertools import combinations
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, strategies as st
 
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status, Strength
@@ -115,6 +116,17 @@ def test_pairs_and_links_are_those_of_the_rules(rows, suppressed):
 
 
 @draws(50)
+@given(records(), st.randoms())
+def test_the_order_of_the_rows_never_matters(rows, random):
+    rows = with_statuses(rows, set())
+    first = pair_entities(classified(rows))[0]
+    random.shuffle(rows)
+    assert by_pair(pair_entities(classified(rows))[0]) == by_pair(first)
+    turned = first.take(pa.array(random.sample(range(first.num_rows), first.num_rows), pa.int64()))
+    assert by_pair(build_links(sum_pairs(turned))) == by_pair(build_links(sum_pairs(first)))
+
+
+@draws(50)
 @given(records(), st.integers(1, 4), st.randoms())
 def test_any_shares_of_the_records_add_up_to_the_same_links(rows, shares, random):
     rows = with_statuses(rows, set())
@@ -137,6 +149,36 @@ def test_a_pair_of_many_calls_travels_as_its_reporters():
     assert (link["records"], link["victims"], link["weight"]) == (1000, 40, 40)
 
 
+@draws(50)
+@given(records(roles=(Role.CALLER_ID, Role.MENTIONED)))
+def test_caller_ids_and_mentions_alone_never_make_a_hard_pair(rows):
+    pairs, _ = pair_entities(classified(with_statuses(rows, set())))
+    assert not any(pairs["hard"].to_pylist())
+    assert set(build_links(sum_pairs(pairs))["strength"].to_pylist()) <= {Strength.SOFT}
+
+
+@draws(50)
+@given(records(), SUPPRESSED)
+def test_suppressed_entities_link_nothing_and_carry_nothing(rows, suppressed):
+    rows = with_statuses(rows, suppressed)
+    left = [row for row in rows if row["entity_id"] not in suppressed]
+    with_them, without = (links_of(mentions) for mentions in (rows, left))
+    assert by_pair(with_them) == by_pair(without)
+
+
+@pytest.mark.parametrize("k", [2, 3, 7, MAX_HARD_ENTITIES])
+def test_a_record_of_k_entities_gives_each_of_them_one_records_worth(k):
+    rows = [piece(f"phone:+1888555{n:04d}", Role.CALLBACK) for n in range(k)]
+    links = links_of(rows).to_pylist()
+    assert len(links) == k * (k - 1) // 2
+    worth = defaultdict(float)
+    for link in links:
+        worth[link["entity_a"]] += link["weight"]
+        worth[link["entity_b"]] += link["weight"]
+    assert len(worth) == k
+    assert all(total == pytest.approx(1, abs=k / MILLION) for total in worth.values())
+
+
 def test_a_copied_list_is_counted_and_links_nothing():
     rows = [piece(f"phone:+1888555{n:04d}", Role.CALLBACK) for n in range(MAX_HARD_ENTITIES + 1)]
     pairs, too_wide = pair_entities(classified(rows))
@@ -146,3 +188,46 @@ def test_a_copied_list_is_counted_and_links_nothing():
     ]
     pairs, too_wide = pair_entities(classified(rows))
     assert (pairs.num_rows, too_wide) == (0, 1)
+
+
+def weight_of(*reports):
+    rows = [
+        piece(entity, Role.CALLBACK, record, victim_key=who)
+        for record, who in reports
+        for entity in PHONES[:2]
+    ]
+    (link,) = links_of(rows).to_pylist()
+    return link
+
+
+def test_a_victim_who_reports_twice_counts_once():
+    assert weight_of(("c1", "amazon|v1"), ("c2", "amazon|v1"))["weight"] == 1
+    assert weight_of(("c1", "amazon|v1"), ("c2", "amazon|v2"))["weight"] == 2
+    assert weight_of(("c1", None), ("c2", None))["weight"] == 2
+    both = weight_of(("c1", "amazon|v1"), ("c2", "amazon|v1"))
+    assert (both["records"], both["victims"], both["complaints"]) == (2, 1, 2)
+
+
+def test_soft_evidence_adds_no_weight_to_a_hard_pair_but_is_counted():
+    a, b = PHONES[:2]
+    rows = [piece(a, Role.CALLBACK), piece(b, Role.CALLBACK)]
+    rows += [piece(a, Role.CALLBACK, "c2"), piece(b, Role.CALLER_ID, "c2")]
+    (link,) = links_of(rows).to_pylist()
+    assert (link["weight"], link["strength"]) == (1, Strength.HARD)
+    assert (link["records"], link["complaints"], link["record_ids"]) == (
+        2,
+        2,
+        ["amazon|c1", "amazon|c2"],
+    )
+
+
+def test_a_call_and_its_complaint_are_one_piece_of_evidence():
+    rows = [piece(PHONES[0], Role.CALLBACK)]
+    rows += [piece(PHONES[1], Role.CALLBACK, "k1", group_id="amazon|c1")]
+    (link,) = links_of(rows).to_pylist()
+    assert (link["weight"], link["records"], link["complaints"], link["calls"]) == (1, 1, 1, 1)
+
+
+def test_nothing_in_nothing_out():
+    pairs, too_wide = pair_entities(classified([]))
+    assert (pairs.num_rows, too_wide, build_links(sum_pairs(pairs)).num_rows) == (0, 0, 0)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
@@ -17,12 +18,28 @@ from schemas.decision import DecisionKind
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES, EntityKind, Review, Role, Tier
 from tests.support.examples import draws
-from tests.support.graphs import classify_evidence, cluster_entities, decision
+from tests.support.graphs import classify_evidence, decision
 from tests.support.made_up_evidence import DAY, evidence, piece
-from transforms.decisions import NO_DECISIONS, DecisionsInForce
+from transforms.decisions import DecisionsInForce
+from transforms.extract.allowlist import parse_allowlist
 from transforms.extract.kinds.registry import KINDS
+from transforms.graph.assign import NODE, assign_clusters, entity_nodes
+from transforms.graph.cluster_facts import cluster_records, sum_cluster_records
+from transforms.graph.cluster_summary import summarize
 from transforms.graph.epochs import shipped_lifetimes
+from transforms.graph.final_status import (
+    CLUSTER_LINK,
+    MEMBERSHIP,
+    finalize_entities,
+    finalize_links,
+)
+from transforms.graph.incidence import hard_evidence, incidences, victim_reach
+from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs
+from transforms.graph.links import pair_entities
 from transforms.graph.robustness import CORE_ROBUSTNESS
+from transforms.graph.supplier_likelihood import SUPPLIER_USE, supplier_use
+
+NOBODY = parse_allowlist("entity_id,reason\n", "none.csv")
 
 LIVES = shipped_lifetimes()
 
@@ -42,10 +59,34 @@ MOST_ROWS = 12
 EXAMPLES = 60
 
 
-def members_of(rows, decided=NO_DECISIONS):
+def members_of(rows, decided=None):
     """The MEMBER rows by entity id, as a run over this evidence writes them."""
-    tables = cluster_entities(classify_evidence(evidence(rows), lives=LIVES), decided)
-    return {member["entity_id"]: member for member in tables.members.to_pylist()}
+    result = classify_evidence(evidence(rows), NOBODY, LIVES)
+    mentions = result.mentions
+    links = build_links(sum_pairs(pair_entities(mentions)[0])).combine_chunks()
+    nodes = [entity_nodes(batch) for batch in result.entities.combine_chunks().to_batches()]
+    uses = [supplier_use(batch) for batch in links.to_batches()]
+    decisions = () if decided is None else (decided,)
+    assignment = assign_clusters(
+        pa.Table.from_batches(nodes, NODE),
+        incidences(hard_evidence(mentions), MAX_HARD_ENTITIES),
+        pa.Table.from_batches(uses, SUPPLIER_USE),
+        victim_reach(hard_evidence(mentions)),
+        *decisions,
+    )
+    members = [
+        finalize_entities(batch, assignment, *decisions)[1]
+        for batch in result.entities.combine_chunks().to_batches()
+    ]
+    inside = [finalize_links(batch, assignment, *decisions)[1] for batch in links.to_batches()]
+    totals = sum_cluster_records(cluster_records(mentions, assignment)[0])
+    _, rows = summarize(
+        pa.Table.from_batches(members, MEMBERSHIP),
+        pa.Table.from_batches(inside, CLUSTER_LINK),
+        totals,
+        *decisions,
+    )
+    return {member["entity_id"]: member for member in rows.to_pylist()}
 
 
 def core(members):

@@ -125,6 +125,13 @@ default = 0
 """
 
 
+def test_weights_can_be_changed():
+    only_victims = read_toml_record(PriorityWeights, GOOD, "w.toml")
+    priority, parts = points(by=only_victims, reporters=10)
+    assert priority == 100
+    assert parts["victims"]["points"] == 100
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 from scipy.sparse import csr_array
 
 from tests.support.examples import draws
-from tests.support.graphs import evidence, no_suppliers
+from tests.support.graphs import evidence, no_suppliers, parts
 from transforms.graph.refinement import (
     EpochPairs,
     epoch_pairs,
@@ -56,6 +56,12 @@ def test_where_all_others_came_back_to_the_same_hands_it_needs_no_more():
     others = [(0, 1), (1, 2), (3, 4), (4, 5)] * 60
     label, _ = followed([*others, (0, LOOSE)], no_suppliers(NODES))
     assert label[LOOSE] == label[0]
+
+
+def test_two_established_communities_never_become_one():
+    label, returned = followed([(0, 3)] + [(0, 1)] * 200, suppliers(0))
+    assert parts(label) == parts(LABEL)
+    assert not returned.any()
 
 
 def test_a_loose_end_between_two_follows_the_likelier_and_welds_nothing():

@@ -229,6 +229,18 @@ def test_the_main_part_holds_together_without_any_one_reporter(groups, who, labe
         assert len(parts) == 1
 
 
+@given(GROUPS, REPORTERS, LABELS, GROUPS)
+def test_one_more_reporter_makes_no_member_of_one_reporter_core(groups, who, label, lies):
+    """A liar ties whatever he likes: where nobody else ties a node, one reporter counts."""
+    label = np.array(label)
+    reporters = [*who[: len(groups)], *[9] * len(lies)]
+    lied = evidence([*groups, *lies], NODES, reporters)
+    counts, _ = counted(lied, label)
+    for node in range(NODES):
+        if not tying(groups, who, label, node, inside=True):
+            assert counts[node] < CORE_ROBUSTNESS
+
+
 DIGITS = st.text("0123456789", min_size=4, max_size=4)
 
 

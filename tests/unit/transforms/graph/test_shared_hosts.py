@@ -12,17 +12,18 @@ from schemas.decision import DecisionKind
 from schemas.enums import Role, Status
 from schemas.facts import fact, facts_of
 from tests.support.examples import draws
-from tests.support.graphs import NOBODY
 from tests.support.made_up_evidence import DAY, evidence, piece
 from transforms.decisions import Decision, DecisionsInForce
 from transforms.extract import allowlist
 from transforms.graph.activity import sum_activity
-from transforms.graph.entities import annotate_mentions, determine_status
+from transforms.graph.entities import NO_LIFETIMES, annotate_mentions, determine_status
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.shared_hosts import partition_by_domain
 from transforms.victims import REGISTERED
 
 SITE = "domain:start-here.page"
+
+NOBODY = allowlist.parse_allowlist("entity_id,reason\n", "none.csv")
 
 
 def number(ring, n=0):
@@ -63,7 +64,7 @@ def one_ring(reporters, pages):
 
 def judged(visits, **options):
     rows = evidence([row for rows in visits for row in rows])
-    statuses = determine_status(sum_activity(rows), NOBODY, **options)
+    statuses = determine_status(sum_activity(rows), NOBODY, NO_LIFETIMES, **options)
     return rows, statuses
 
 
@@ -73,7 +74,7 @@ def status(statuses, entity_id=SITE):
 
 
 @pytest.mark.parametrize("by_path", [False, True])
-@pytest.mark.parametrize(("tenants", "reporters"), [(3, 4), (40, 2)])
+@pytest.mark.parametrize(("tenants", "reporters"), [(3, 4), (12, 3), (40, 2), (300, 2)])
 def test_tenants_of_a_shared_domain_stand_for_themselves(tenants, reporters, by_path):
     rows, statuses = judged(platform(tenants, reporters, by_path))
     assert status(statuses) == Status.SUPPRESSED
@@ -92,12 +93,17 @@ def test_tenants_of_a_shared_domain_stand_for_themselves(tenants, reporters, by_
     assert named[first] == reporters
 
 
-@pytest.mark.parametrize(("reporters", "pages"), [(6, 6), (30, 30), (30, 3)])
+@pytest.mark.parametrize(("reporters", "pages"), [(6, 6), (30, 30), (30, 3), (200, 200)])
 def test_a_rings_own_domain_is_one(reporters, pages):
     rows, statuses = judged(one_ring(reporters, pages))
     assert status(statuses) == Status.INFRASTRUCTURE
     classified, _ = annotate_mentions(rows, statuses.statuses)
     assert Counter(classified["entity_id"].to_pylist())[SITE] == reporters
+
+
+def test_pages_of_which_nothing_else_is_named_say_nothing():
+    visits = [visit(f"v{n}", f"t{n}.start-here.page") for n in range(50)]
+    assert status(judged(visits)[1]) == Status.INFRASTRUCTURE
 
 
 @draws(20)
@@ -109,7 +115,7 @@ def test_one_liar_neither_parts_a_domain_nor_joins_its_tenants(lies):
     assert status(judged([*platform(5, 4), *said])[1]) == Status.SUPPRESSED
 
 
-@pytest.mark.parametrize("honest", [1, 4, 9])
+@pytest.mark.parametrize("honest", [1, 4, 24])
 def test_liars_part_no_domain_whose_reporters_are_mostly_honest(honest):
     """The honest were sent to one page of it, or to none."""
     for page in (None, "x.start-here.page"):
@@ -173,7 +179,7 @@ def test_a_known_number_beside_all_pages_joins_no_tenants():
         for n in range(4)
     ]
     rows = evidence([row for rows in visits for row in rows])
-    statuses = determine_status(sum_activity(rows), known)
+    statuses = determine_status(sum_activity(rows), known, NO_LIFETIMES)
     assert status(statuses) == Status.SUPPRESSED
 
 

@@ -70,6 +70,11 @@ def test_a_piece_is_compared_with_the_rest_of_its_own_cluster(rows):
     assert factors == pytest.approx(expected, abs=1e-9)
 
 
+def test_without_suppliers_there_is_no_evidence():
+    empty = SupplierCounts((csr_array((3, 2)),))
+    assert empty.log_bayes_factor(np.arange(3), np.array([0]), np.array([1])).tolist() == [0]
+
+
 def test_what_tells_nothing_stays_as_unlikely_as_it_was():
     assert same_owner_probability(np.zeros(7)) == pytest.approx(PRIOR_TRUE_SHARE)
     assert len(same_owner_probability(np.zeros(0))) == 0

@@ -85,3 +85,17 @@ def test_of_the_legs_of_a_call_the_latest_and_longest(rows):
 
     assert sorted(kept.to_pylist(), key=repr) == expected(table, "call_id", rank)
     assert replaced.num_rows == len(rows) - kept.num_rows
+
+
+def test_the_same_id_of_two_organisations_is_two_records():
+    batch = complaints(
+        {"complaint_id": "c", "source_org": "amazon"},
+        {"complaint_id": "c"} | {"source_org": "microsoft"},
+    )
+    kept, replaced = unique_records(pa.Table.from_batches([batch]), RecordKind.COMPLAINT)
+    assert (kept.num_rows, replaced.num_rows) == (2, 0)
+
+
+def test_nothing_in_nothing_out():
+    kept, replaced = unique_records(COMPLAINT_ACCEPTED.empty_table(), RecordKind.COMPLAINT)
+    assert (kept.num_rows, replaced.num_rows) == (0, 0)
