@@ -1,6 +1,6 @@
 """Hostile files, and what each costs a command: seconds a megabyte on disk, and memory.
 
-    python -m benchmarks.hostile [NAME ...]
+    python -m benchmarks.hostile [--megabytes N] [--timeout S] [NAME ...]
 
 The floor is the same command on a tiny input. A case over 20 seconds of CPU a megabyte (a smaller
 file counts as one), or over 1 GiB above the floor, is marked.
@@ -8,6 +8,7 @@ file counts as one), or over 1 GiB above the floor, is marked.
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import io
 import json
@@ -36,9 +37,6 @@ MB = 1_000_000
 
 SECONDS_A_MEGABYTE, MEMORY = 20, 1024
 """The bounds: seconds of CPU for a megabyte on disk, and MiB above the floor."""
-
-TIMEOUT = 300
-"""Seconds of wall clock after which a command is stopped."""
 
 _TIME = "2026-01-01T00:00:00Z"
 
@@ -119,8 +117,14 @@ def _words(seed: int, count: int) -> str:
 
 
 def _hub(number: int) -> bytes:
-    numbers = [{"raw": raw, "role": "callback"} for raw in ("+18885550123", _phone(number))]
-    return complaint(number, victim_country="US", phone_numbers=numbers)
+    return complaint(
+        number,
+        victim_country="US",
+        phone_numbers=[
+            {"raw": "+18885550123", "role": "callback"},
+            {"raw": _phone(number), "role": "callback"},
+        ],
+    )
 
 
 def _many_numbers(number: int) -> bytes:
@@ -247,13 +251,21 @@ ROWS: dict[str, Callable[[int], bytes]] = {
     "many_numbers": _many_numbers,
     "chain": _chain,
     "many_kinds": _many_kinds,
+    "orgs": lambda n: complaint(n, source_org=f"o{n}"),
     "words_random": lambda n: complaint(n, narrative=_words(n, 400)),
     "scripts": lambda n: complaint(n, narrative=_words(n % 50, 200) + " " + _words(n % 47, 200)),
     "urls": lambda n: complaint(n, urls=[f"http://a{n}-{number}.com/x" for number in range(300)]),
+    "url_long": lambda n: complaint(n, urls=["http://" + f"a{n}." * 4_000 + "com"]),
+    "phones": lambda n: complaint(
+        n, phone_numbers=[{"raw": _phone(n * 300 + o), "role": "callback"} for o in range(300)]
+    ),
     "phones_victim": lambda n: complaint(
         n,
         narrative=f"call {_phone(n)} " * 50,
         phone_numbers=[{"raw": _phone(n * 300 + o), "role": "victim"} for o in range(300)],
+    ),
+    "phone_long": lambda n: complaint(
+        n, phone_numbers=[{"raw": f"{n}" + "1 " * 5_000, "role": "callback"}]
     ),
     "unknown_keys": lambda n: complaint(n, **{f"k{n}-{o}": 1 for o in range(200)}),
     "escapes": lambda n: b'{"complaint_id":"' + b"\\u0061" * 1_000 + b'%d"}\n' % n,
@@ -264,27 +276,51 @@ ROWS: dict[str, Callable[[int], bytes]] = {
 """Rows of complaints in JSON Lines."""
 
 CALLS: dict[str, Callable[[int], bytes]] = {
+    "calls": lambda n: call(
+        n, calling_number=_phone(n % 997), called_number=_phone(n), victim_id="v"
+    ),
     "calls_distinct": lambda n: call(n, calling_number=_phone(n), called_number=_phone(n + 9)),
     "calls_hub": lambda n: call(n, calling_number="+18885550123", called_number=_phone(n)),
+    "calls_names": lambda n: call(n, calling_number=_phone(n), caller_name="x" * 5_000),
 }
 """Rows of calls in JSON Lines."""
 
 FILES: dict[str, Make] = {
     "line.jsonl": _raw(complaint(1), b"x"),
     "object.jsonl": _raw(complaint(1) + b'{"narrative":"', b"x", b'"}\n' + complaint(2)),
+    "array_strings.json": _raw(b'[{"complaint_id":"1"},', b'"x",', b"1]"),
     "array_deep.json": _raw(b'[{"complaint_id":"1"},', b"["),
     "array_pairs.json": _raw(b'[{"complaint_id":"1"},', b"[{},[],"),
     "newlines.jsonl": _raw(complaint(1), b"\n"),
     "nuls.jsonl": _raw(complaint(1), b"\0", b"\n" + complaint(2)),
     "field.csv": _raw(HEADER.encode() + b'\n1,a,2026-01-01T00:00:00Z,"', b"x", b'"\n'),
+    "quotes.csv": _raw(HEADER.encode() + b"\n", b'"\n'),
     "quote_pairs.csv": _raw(HEADER.encode() + b"\n", b'""'),
     "commas.csv": _raw(HEADER.encode() + b"\n", b","),
     "rows.csv": _csv(lambda n: f"c{n},a,{_TIME},Call {_phone(n)} now", HEADER),
+    "header.csv": _raw(HEADER.encode(), b",c", b"\n1\n"),
+    "wide.csv": _csv(
+        lambda n: f"c{n},a,{_TIME}," + "x," * 1_900 + "x",
+        HEADER + "".join(f",k{n}" for n in range(1_900)),
+    ),
     "phones.csv": _csv(
         lambda n: f"c{n},a,{_TIME},x" + "".join(f",{_phone(n + k)}" for k in range(1_900)),
         HEADER + "".join(f",phone {n}" for n in range(1_900)),
     ),
+    "header_long.csv": _raw(f"{HEADER},{'x' * 60_000}".encode() + b"\n", b"1\n"),
     "values.jsonl": _raw(complaint(1) + b'{"a":[', b"1,", b"1]}\n" + complaint(2)),
+    "utf16.csv": lambda path, size: path.write_text(
+        HEADER + "\n" + f"1,a,{_TIME},x\n" * (size // 60), encoding="utf-16"
+    ),
+    "asterisk.csv": _csv(
+        lambda n: (
+            f'"","{_phone(n)}","{_phone(n + 1)}","d","","SIP/1","SIP/2","Dial","x",'
+            '"2026-01-01 00:00:00","2026-01-01 00:00:01","2026-01-01 00:00:09",9,8,"ANSWERED",'
+            f'"DOCUMENTATION","{n}.1",""'
+        ),
+        '"","1","1","d","","S","S","Dial","x","2026-01-01 00:00:00","2026-01-01 00:00:01",'
+        '"2026-01-01 00:00:09",9,8,"ANSWERED","DOCUMENTATION","0.1",""',
+    ),
     "rows.zst": _compressed(_rows(_hub), "zst"),
     "texts.zst": _compressed(_narratives("Call 888 555 0123 now and they said to pay. "), "zst"),
     "numbers.zst": _compressed(_narratives("+1 212 555 0123, or (888) 555-0199; ", 300), "zst"),
@@ -292,6 +328,7 @@ FILES: dict[str, Make] = {
     "next_numbers.zst": _compressed(_rows(_next_numbers), "zst"),
     "urls.zst": _compressed(_rows(ROWS["urls"]), "zst"),
     "bare_hosts.zst": _compressed(_narratives(TEXTS["bare_hosts"]), "zst"),
+    "dot_words.zst": _compressed(_narratives(TEXTS["dot_words"]), "zst"),
     "zeros.gz": _compressed(_raw(complaint(1), b"\0"), "gz"),
     "newlines.gz": _compressed(_raw(complaint(1), b"\n"), "gz"),
     "broken.gz": _compressed(_raw(complaint(1), b"{\n"), "gz"),
@@ -306,9 +343,14 @@ FILES: dict[str, Make] = {
 
 LISTS: dict[str, Make] = {
     "rows": _csv(lambda n: f"phone:{_phone(n)},reason {n}", "entity_id,reason"),
+    "same": _csv(lambda n: f"phone:+18885550123,{n}", "entity_id,reason"),
     "line": _raw(b"entity_id,reason\n", b"x"),
     "quote": _raw(b'entity_id,reason\n"', b"x\n"),
+    "commas": _raw(b"entity_id,reason\n", b",", b"\n"),
+    "header": _raw(b"entity_id,reason", b",x"),
+    "blank": _raw(b"entity_id,reason\n", b"\n"),
     "nul": _raw(b"entity_id,reason\n", b"\0"),
+    "objects": _raw(b"", b"{}\n"),
     "decisions": _csv(
         lambda n: f"d{n},legitimate,phone:{_phone(n)},,x,y,{_TIME},",
         "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at",
@@ -359,14 +401,15 @@ def cases() -> Iterator[Case]:
     for name, row in CALLS.items():
         yield Case(f"batch/{name}", _rows(row), "a.jsonl", calls)
     for name, make in FILES.items():
-        yield Case(f"batch/file/{name}", make, name, read)
+        used = calls if name.startswith("asterisk") else read
+        yield Case(f"batch/file/{name}", make, name, used)
         yield Case(f"map/{name}", make, name, "map {file}")
         yield Case(f"stream/{name}", make, f"complaints/{name}", STREAM)
     for name, make in LISTS.items():
         for option in READERS:
             command = f"{FLOORS['batch']} --{option} {{file}}"
             yield Case(f"{option}/{name}", make, "a.list", command)
-    for name in ("rows", "truth", "line", "quote", "nul"):
+    for name in ("rows", "truth", "line", "quote", "commas", "header", "nul"):
         yield Case(f"evaluate/{name}", LISTS[name], "a.list", "evaluate {run} {file}")
         for option in ("--victims", "--innocents", "--hubs"):
             command = f"{FLOORS['evaluate']} {option} {{file}}"
@@ -385,13 +428,16 @@ def main(words: list[str] | None = None) -> None:
     """Measures the cases whose names match the arguments, and prints a line for each."""
     parser = measured.Parser("benchmarks.hostile", __doc__)
     parser.add_argument("names", nargs="*", help="regular expressions of cases (default: all)")
-    patterns = parser.parse_args(words).names or [""]
+    parser.add_argument("--megabytes", type=float, default=2)
+    parser.add_argument("--timeout", type=float, default=300)
+    options = parser.parse_args(words)
+    patterns = options.names or [""]
     chosen = [case for case in cases() if any(re.search(name, case.name) for name in patterns)]
     with tempfile.TemporaryDirectory() as folder:
-        _measure_all(Path(folder), chosen)
+        _measure_all(Path(folder), chosen, options)
 
 
-def _measure_all(base: Path, chosen: list[Case]) -> None:
+def _measure_all(base: Path, chosen: list[Case], options: argparse.Namespace) -> None:
     (base / "tiny.jsonl").write_bytes(complaint(1, narrative="Call 888 555 0123 now"))
     (base / "truth.csv").write_text("entity_id,operation\nphone:+18885550123,a\n")
     world, tiny, out = base / "world", base / "tiny.jsonl", base / "out"
@@ -400,8 +446,9 @@ def _measure_all(base: Path, chosen: list[Case]) -> None:
     measured.ringtrace("batch --no-register --complaints {tiny} --output {run}", **places)
 
     def cost(command: str, path: Path) -> measured.Measured:
+        """Runs a command; it is stopped after so many seconds of wall clock."""
         shutil.rmtree(out, ignore_errors=True)
-        return measured.ringtrace(command, seconds=TIMEOUT, file=path, **places)
+        return measured.ringtrace(command, seconds=options.timeout, file=path, **places)
 
     floors: dict[str, measured.Measured] = {}
     for case in chosen:
@@ -412,7 +459,7 @@ def _measure_all(base: Path, chosen: list[Case]) -> None:
             alone = shutil.copy(tiny, path.parent)
             floors[kind] = cost(FLOORS[kind], path)
             Path(alone).unlink()
-        case.make(path, 2 * MB)
+        case.make(path, int(options.megabytes * MB))
         _print(case.name, path, cost(case.command, path), floors[kind], out)
 
 
