@@ -225,9 +225,9 @@ def own_words(complaints: pa.Table, mentions: pa.Table) -> OwnWords:
         span = (row["start"], row["end"]) if row["start"] is not None else (0, LONGEST)
         read[f"{row['source_org']}|{row['record_id']}"].append((*span, row["entity_id"]))
     triples: defaultdict[str | tuple[str, str], frozenset[int]] = defaultdict(frozenset)
-    for row in complaints.select(["source_org", "complaint_id", "narrative"]).to_pylist():
-        piece = f"{row['source_org']}|{row['complaint_id']}"
-        words = words_with_places(row["narrative"])
+    pieces = pc.binary_join_element_wise(complaints["source_org"], complaints["complaint_id"], "|")
+    narratives = complaints["narrative"].combine_chunks()
+    for piece, words in zip(pieces.to_pylist(), words_with_places(narratives), strict=True):
         taken = [(start, last) for start, last, _ in read[piece]]
         own = [
             word for word, a, b in words if not any(a < last and first < b for first, last in taken)

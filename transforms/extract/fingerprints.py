@@ -9,7 +9,9 @@ so that numbers that differ between victims do not matter.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -239,12 +241,13 @@ def tokenize(texts: pa.Array) -> Tokens:
     return Tokens(pa.array(spellings, TEXT), *columns)
 
 
-def words_with_places(text: str | None) -> list[tuple[str, int, int]]:
-    """Returns the words of one text, except numbers, with start and end."""
-    tokens = tokenize(pa.array([text], TEXT))
-    words = tokens.spellings.take(pa.array(tokens.word)).to_pylist()
-    places = zip(words, tokens.start.tolist(), tokens.end.tolist(), strict=True)
-    return [word for word in places if word[0] != NUMBER]
+def words_with_places(texts: pa.Array) -> Iterator[list[tuple[str, int, int]]]:
+    """Yields the words of each text, except numbers, with start and end; a null has none."""
+    tokens = tokenize(texts)
+    for begin, end in pairwise(tokens.bounds.tolist()):
+        words = tokens.spellings.take(pa.array(tokens.word[begin:end])).to_pylist()
+        places = tokens.start[begin:end].tolist(), tokens.end[begin:end].tolist()
+        yield [word for word in zip(words, *places, strict=True) if word[0] != NUMBER]
 
 
 def normalize_word(word: str) -> str:
