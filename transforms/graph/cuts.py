@@ -54,7 +54,7 @@ MOST_PROVEN_MEMBERS = 100
 FEWEST_FOR_PROOF = 4
 """Reporters that every member needs before that comparison is tried; with fewer it rarely works."""
 
-MOST_CUT_STEPS = 40_000
+MOST_CUT_STEPS = 80_000
 """Steps, of about a microsecond each, that the search for a cluster's cut may take."""
 
 MOST_COMPARED_MEMBERS = 16
