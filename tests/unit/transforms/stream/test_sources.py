@@ -92,6 +92,7 @@ def container():
 @pytest.mark.parametrize(
     ("decoder", "data"),
     [(AVRO, avro()), (AVRO, container()), (CONFLUENT, b"\0\0\0\0\x07" + avro())],
+    ids=["record", "container", "confluent"],
 )
 def test_avro_values_read_as_the_contract_writes_them(decoder, data):
     (row,), bad = rows([Message("t", 1, data)], decoder)
