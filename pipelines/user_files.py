@@ -614,7 +614,7 @@ def _confirmed_as_shown(run: Run, rows: pa.Table) -> pa.Table:
     """Removes doubtful members from the `confirm` decisions that were bound to this run itself.
 
     Doubtful are `verify` members: a burst of reporters may have added them, which counts as one
-    reporter when clusters are summarized. In a cluster with a weak join, all members but the named
+    reporter when clusters are summarized. In a cluster with a thin join, all members but the named
     one are doubtful, since the author did not see the join.
     """
     decided = rows.to_pylist()

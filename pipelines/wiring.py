@@ -254,7 +254,7 @@ class Graph:
     ) -> dict[str, beam.PCollection]:
         """Returns the tables of clusters that every run has, by name.
 
-        With `complaints` (COMPLAINT_READ), the register also gets their numbers of papers.
+        With `complaints` (COMPLAINT_READ), the register also gets their document numbers.
         """
         clustered, summaries, register = self.clustered, self.summaries, self.plan.register
         outputs = {

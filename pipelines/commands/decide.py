@@ -189,8 +189,8 @@ class RecordedDecision:
         withheld: by id, the withheld id under which a run shows a contested identifier.
         unsigned: number of rows of the file that no known key signed.
         taken_back: decisions that this one outweighs from the next run on.
-        cuts: the weak joins of the clusters that a confirm or must_link is about, as
-            `describe_cuts` returns them. Its author must see every join that it vouches for.
+        cuts: the weakest cuts and thin joins of the clusters that a confirm or must_link is about,
+            as `describe_cuts` returns them. Its author must see every join that it vouches for.
         puts_back: by id, why a put-back identifier was suppressed.
         written: false for a dry run.
     """
@@ -387,7 +387,7 @@ def _as_shown(
 
 
 def _cuts(finished: Run, decision: Decision) -> tuple[Row, ...]:
-    """Returns the weak joins of the clusters that a decision vouches for."""
+    """Returns the weakest cuts and thin joins of the clusters that a decision vouches for."""
     if decision.kind not in VOUCHING_DECISIONS:
         return ()
     named = pc.field("entity_id").isin(pa.array(decision.entities, pa.string()))

@@ -1,7 +1,7 @@
 """Finds sensitive text that is no identifier of the graph, and masks it.
 
-This is: numbers of papers and cards, codes, private keys, addresses in links, and contacts that
-victims call their own. A paper's number is found by its label, its check digit (python-stdnum), or
+This is: document and card numbers, codes, private keys, addresses in links, and contacts that
+victims call their own. A document number is found by its label, its check digit (python-stdnum), or
 both. A check digit alone can mislead: by chance, every number of ten digits passes some check, and
 may be an operator's id.
 """
@@ -445,7 +445,7 @@ def paper_spans(text: str) -> Iterator[Private]:
 
 
 def _paper_numbers(text: str) -> Iterator[Span]:
-    """Yields only the places of the numbers of papers."""
+    """Yields only the places of document numbers."""
     return ((start, end) for start, end, sort in paper_spans(text) if sort == PAPER)
 
 
