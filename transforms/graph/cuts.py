@@ -12,9 +12,10 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from heapq import heappop, heappush
-from itertools import combinations, pairwise
+from itertools import chain, combinations, pairwise
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -51,7 +52,16 @@ THIN_SHARE = 0.5
 MOST_PROVEN_MEMBERS = 100
 """Largest cluster, in members, for which all sides of `CUT_SIDE` core members are compared."""
 
-FEWEST_FOR_PROOF = 4
+MOST_COMPARED_SIDES = 50_000
+"""Most sides with more than the fewest members that are compared."""
+
+FIRST_COMPARED = 12
+"""Core members, those with the fewest reporters, whose sides give the first weakest cut."""
+
+SIDES_AT_ONCE = 64
+"""Sides whose reporters are counted in one step."""
+
+FEWEST_FOR_PROOF = 3
 """Reporters that every member needs before that comparison is tried; with fewer it rarely works."""
 
 MOST_CUT_STEPS = 80_000
@@ -528,22 +538,25 @@ def _steps_of(groups: Groups) -> int:
 
 
 def _weakest_small_side(matrix: Array, core: Sequence[int], size: int) -> tuple[int, int] | None:
-    """Returns the weakest side of `size` core members if no larger side can be as weak.
+    """Returns the reporters and a side of the weakest cut, if comparing few sides proves it.
 
-    Take the weakest cut with the smallest side. If that side has more than `size` members, each
-    of the extra members could leave it, and the cut would then have more reporters. So more of
-    such a member's reporters name it only within the side than name it only outside. The members
-    named with it bound both numbers, and with them the size of the side. By Fiedler (1973), a cut
-    of s of n members has at least e s (n - s) / n reporters. Here e is the second eigenvalue of
-    the Laplacian of a graph with weights so small that no cut of it outweighs the reporters.
+    Sides are compared from the fewest members on. Three bounds keep them few:
+
+    - With positive masses of the members, a cut has at least e m(S) m(T) / m(S + T) reporters
+      between sides S and T. Here e is the second eigenvalue of the Laplacian, scaled by the masses
+      (Fiedler 1973; Chung 1997), of a graph in which no cut outweighs the reporters. Once this
+      exceeds the weakest cut found, no larger side is weaker. The mass is the root of a member's
+      weight: between equal masses and its weight, it proves the most rings.
+    - `_movable` finds the members that a weakest cut's smallest side can have.
+    - A side has at least the sum of what its members add, each beside those that share most.
 
     Args:
         matrix: Reporters by members; each reporter names several.
         core: The core members.
-        size: Core members of a side.
+        size: Smallest number of core members on each side.
 
     Returns:
-        The reporters of the cut and the side, or None without a proof.
+        The cut, or None if more than `MOST_COMPARED_SIDES` sides would have to be compared.
     """
     n, width, degree = matrix.shape[1], matrix.sum(axis=1), matrix.sum(axis=0)
     if degree.min() < FEWEST_FOR_PROOF:
@@ -557,26 +570,85 @@ def _weakest_small_side(matrix: Array, core: Sequence[int], size: int) -> tuple[
         beside += named
         reach += named / (people - 1)
         pairs += named * (people == 2)
-    expansion = np.linalg.eigvalsh(np.diag(tied.sum(axis=1)) - tied)[1]
-    if expansion < 1:
-        return None  # Far too small for any proof.
-    reach = np.sort(beside + reach, axis=1)[:, ::-1]
-    can_leave = (np.cumsum(reach, axis=1) > degree[:, None]).sum(axis=0)
-    larger = [s for s in range(size + 1, n // 2 + 1) if can_leave[s - 2] >= s - size]
-    bound = expansion * larger[0] * (n - larger[0]) / n if larger else np.inf
+    root = np.sqrt(mass := np.sqrt(weight := tied.sum(axis=1)))
+    expansion = np.linalg.eigvalsh((np.diag(weight) - tied) / np.outer(root, root))[1]
+    lightest = np.cumsum(np.sort(mass))
+    overlap, is_core, left = beside + pairs, np.isin(np.arange(n), core), MOST_COMPARED_SIDES
 
-    # Pairs of members give each side a lower bound, so few sides must be counted in full.
-    overlap = beside + pairs
-    sides = np.array([*combinations(core, size)])
-    near, far = np.triu_indices(size, 1)
+    few = np.array(core)[np.argsort(degree[core], kind="stable")[:FIRST_COMPARED]]
+    best = _weakest_side(matrix, overlap, few[_choices(len(few), size)], (np.inf, None))
+    for members in range(size, n // 2 + 1):
+        light = lightest[members - 1]
+        if expansion * light * (1 - light / lightest[-1]) * (1 - 1e-6) >= best[0]:
+            break
+        pool = np.array(core)
+        if members > size:
+            pool = _movable(beside + reach, degree, is_core, members)
+        adds = degree[pool] - _largest(overlap[pool], members - 1) / 2
+        pool = pool[adds + np.sort(adds)[: members - 1].sum() < best[0]]
+        left -= comb(len(pool), members) * (members > size)
+        if left < 0:
+            return None
+        sides = pool[_choices(len(pool), members)]
+        cores = is_core[sides].sum(axis=1)
+        enough = np.minimum(cores, len(core) - cores) >= size
+        best = _weakest_side(matrix, overlap, sides[enough], best)
+    reporters, side = best
+    return None if side is None else (int(reporters), sum(1 << place for place in side.tolist()))
+
+
+def _weakest_side(
+    matrix: Array, overlap: Array, sides: Array, best: tuple[float, Array | None]
+) -> tuple[float, Array | None]:
+    """Returns the fewest reporters across one of `sides`, and that side; or `best`.
+
+    Pairs of members give each side a lower bound, so few sides are counted in full.
+    """
+    width, degree = matrix.sum(axis=1), matrix.sum(axis=0)
+    near, far = np.triu_indices(sides.shape[1], 1)
     fewest = degree[sides].sum(axis=1) - overlap[sides[:, near], sides[:, far]].sum(axis=1)
-    weakest, side = bound - 1e-6 * bound, None
-    while fewest[row := int(fewest.argmin())] < weakest:
-        inside = matrix[:, sides[row]].sum(axis=1)
-        fewest[row] = ((inside > 0) & (inside < width)).sum()
-        if fewest[row] < weakest:
-            weakest, side = fewest[row], sides[row]
-    return None if side is None else (int(weakest), sum(1 << place for place in side.tolist()))
+    order = np.argsort(fewest, kind="stable")
+    for start in range(0, len(order), SIDES_AT_ONCE):
+        counted = order[start : start + SIDES_AT_ONCE]
+        if fewest[counted[0]] >= best[0]:
+            break
+        inside = matrix[:, sides[counted]].sum(axis=2)
+        reporters = ((inside > 0) & (inside < width[:, None])).sum(axis=0)
+        row = reporters.argmin()
+        if reporters[row] < best[0]:
+            best = reporters[row], sides[counted[row]]
+    return best
+
+
+def _movable(reach: Array, degree: Array, is_core: Array, members: int) -> Array:
+    """Returns the places that a side of more than the fewest members can have.
+
+    Of the weakest cuts, take the one with the smallest side. If a member leaves this side, and
+    enough core members stay, the cut has more reporters than before. So more of the member's
+    reporters name it only within the side than name it only outside. `reach` bounds, for each
+    member named with it, the sum of both differences. Core members of a side with the fewest of
+    them cannot leave it, so they need no such bound.
+    """
+    pool, before = np.arange(len(degree)), len(degree) + 1
+    while before > len(pool) >= members:
+        before = len(pool)
+        can_leave = _largest(reach[np.ix_(pool, pool)], members - 1) > degree[pool]
+        cores = is_core[pool]
+        pool = pool[can_leave | cores & (can_leave & ~cores).any()]
+    return pool
+
+
+def _largest(rows: Array, count: int) -> Array:
+    """Returns the sum of the `count` largest values of each row."""
+    return np.partition(rows, -count, axis=1)[:, -count:].sum(axis=1)
+
+
+@lru_cache(maxsize=64)
+def _choices(members: int, size: int) -> Array:
+    """Returns each choice of `size` of `members` places, as a row."""
+    count = comb(members, size)
+    places = chain.from_iterable(combinations(range(members), size))
+    return np.fromiter(places, np.uint8, count * size).reshape(count, size)
 
 
 def _weakest_of_all(

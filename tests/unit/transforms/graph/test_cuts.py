@@ -104,6 +104,25 @@ def test_merging_alone_gives_a_bound_that_no_cut_of_core_members_is_below(cluste
     assert not bound.exact and bound.reporters <= min(crossing(named, side) for side in sides)
 
 
+@draws(60)
+@given(clusters(), st.integers(0, 400))
+def test_comparing_few_sides_proves_the_smallest_cut_or_nothing(cluster, most):
+    named, core = cluster
+    named = named * 4  # so that each member has the reporters that a proof needs
+    steps = dict.fromkeys(("MOST_CUT_STEPS", "MOST_COMPARED_MEMBERS"), 0)
+    with mock.patch.multiple(cuts, **steps, MOST_COMPARED_SIDES=most):
+        cut = weakest_cut(named, core)
+    if cut is not None and cut.exact:
+        assert crossing(named, cut.side) == cut.reporters
+        every = sum(is_core << member for member, is_core in enumerate(core))
+        sides = (
+            side
+            for side in range(1 << len(core))
+            if min((side & every).bit_count(), (every & ~side).bit_count()) >= CUT_SIDE
+        )
+        assert cut.reporters == min(crossing(named, side) for side in sides)
+
+
 @draws(30)
 @given(clusters(), st.randoms())
 def test_a_cut_does_not_depend_on_the_order_of_reporters(cluster, random):
