@@ -374,7 +374,8 @@ def _rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, object]]]:
             if content.strip():
                 yield line, _object(content, f"{name}, row {line}")
         return
-    before = csv.field_size_limit(MAX_MEMBERS_CHARACTERS)
+    # The process has one limit, so no thread may lower it while another one reads.
+    csv.field_size_limit(MAX_MEMBERS_CHARACTERS)
     reader = csv.DictReader(io.StringIO(text), strict=True)
     try:
         if "decision_id" not in (reader.fieldnames or ()):
@@ -387,8 +388,6 @@ def _rows(text: str, name: str) -> Iterator[tuple[int, Mapping[str, object]]]:
             yield reader.line_num, cells
     except csv.Error as error:
         raise DecisionError(f"{name}, row {reader.line_num}: {error}") from None
-    finally:
-        csv.field_size_limit(before)
 
 
 def _object(content: str, place: str) -> Mapping[str, object]:

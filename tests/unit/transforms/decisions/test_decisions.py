@@ -1,5 +1,6 @@
 """Decisions: what a file must hold, which bind, and what they do to communities."""
 
+import csv
 import dataclasses
 import itertools
 import json
@@ -579,6 +580,12 @@ def test_what_decisions_are_about_is_found_without_reading_all_for_each():
     start = process_time()
     assert all(len(decided.about(entity_id)) == 1 for entity_id in ids)
     assert process_time() - start < 5, "it was 98 seconds"
+
+
+def test_no_thread_lowers_the_limit_under_which_another_reads():
+    csv.field_size_limit(131_072)  # the default
+    parse_decisions(as_csv({}), "d.csv")
+    assert csv.field_size_limit() > 1_000_000
 
 
 @pytest.mark.slow
