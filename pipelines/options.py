@@ -22,6 +22,7 @@ from difflib import get_close_matches
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple, NoReturn
 
 from pipelines.data_files import read_data
@@ -555,12 +556,23 @@ def make_parser(name: str, summary: str, module: Any, *, takes_beam_options: boo
 
 @contextmanager
 def files_of_owner() -> Iterator[None]:
-    """Makes files and folders that only their owner can read and write."""
-    before = os.umask(0o077)
+    """Makes files and folders that only their owner can read and write.
+
+    The process has the mask, so the last of its threads that needs it restores the first.
+    """
+    with _masking:
+        _masks.append(os.umask(0o077))
     try:
         yield
     finally:
-        os.umask(before)
+        with _masking:
+            before = _masks.pop()
+            if not _masks:
+                os.umask(before)
+
+
+_masks: list[int] = []
+_masking = Lock()
 
 
 _notices: list[str] = []

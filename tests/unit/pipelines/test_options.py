@@ -1,5 +1,7 @@
 """The flags of `ringtrace batch`: strict, also where Beam's own are not."""
 
+import os
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pytest
@@ -7,7 +9,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.batch.options import parse
 from pipelines.batch.plan import flags_for_size
-from pipelines.options import UsageError
+from pipelines.options import UsageError, files_of_owner
 from pipelines.streaming.options import parse as parse_stream
 from schemas.enums import RecordKind
 from transforms.engine import MAX_PARTITIONS, ShuffleOptions
@@ -163,3 +165,17 @@ def test_partitions_are_as_many_as_bound_what_one_holds_unless_given():
     assert flags(10**30)["--partitions"] == "65536"
     assert "--partitions" not in flags(10**12, given_flags=["--partitions=2"])
     assert "--partitions" not in flags(10**12, given_flags=["--partitions", "2"])
+
+
+def test_threads_that_need_the_mask_at_once_leave_the_first():
+    before = os.umask(0o022)
+    try:
+        first, second = ExitStack(), ExitStack()
+        first.enter_context(files_of_owner())
+        second.enter_context(files_of_owner())
+        first.close()
+        assert os.umask(0o077) == 0o077
+        second.close()
+        assert os.umask(before) == 0o022
+    finally:
+        os.umask(before)
