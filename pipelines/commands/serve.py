@@ -272,6 +272,8 @@ def _check_flags(arguments: Namespace) -> None:
     if arguments.role_header is not None and arguments.user_header is None:
         raise UsageError("--role-header is of the user whom a proxy names: give --user-header, too")
     for name in ("user", "role"):
+    if arguments.role_header and arguments.role_header.lower() == arguments.user_header.lower():
+        raise UsageError("--role-header and --user-header name one header: give another for roles")
         header = getattr(arguments, f"{name}_header") or "X-User"
         if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", header):
             raise UsageError(

@@ -800,3 +800,5 @@ def test_wrong_usage_is_one_line(tmp_path, capsys, words, said):
     assert cli.main(["serve", str(tmp_path / "run"), *words]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+        (["--decisions", "d", "--user-header", "X-U", "--role-header", "x-u", "--public-url",
+          "https://h"], "name one header"),
