@@ -221,6 +221,7 @@ def run(arguments: Namespace) -> int:
         port = listening.getsockname()[1]
         server = Server(first, arguments.decisions, author, port, files)
         server.people, server.role_header = people, arguments.role_header
+        server.people_file = arguments.people
         server.folder, server.arguments = Path(arguments.run), arguments
         server.user_header, server.public_url = arguments.user_header, arguments.public_url
         if arguments.rerun:
@@ -271,9 +272,9 @@ def _check_flags(arguments: Namespace) -> None:
         raise UsageError(f"--public-url {arguments.public_url}: give one such as https://HOST")
     if arguments.role_header is not None and arguments.user_header is None:
         raise UsageError("--role-header is of the user whom a proxy names: give --user-header, too")
-    for name in ("user", "role"):
     if arguments.role_header and arguments.role_header.lower() == arguments.user_header.lower():
         raise UsageError("--role-header and --user-header name one header: give another for roles")
+    for name in ("user", "role"):
         header = getattr(arguments, f"{name}_header") or "X-User"
         if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", header):
             raise UsageError(
@@ -332,6 +333,7 @@ class Server:
         public_url: the proxy's address.
         role_header: the proxy's header with the user's roles; None takes them from `people`.
         people: the people let in; if empty, everybody.
+        people_file: their file, read again for each request.
         next_run: the run that the button for a rerun starts; None without a button.
     """
 
@@ -348,6 +350,7 @@ class Server:
     public_url: str | None = None
     role_header: str | None = None
     people: People = field(default_factory=dict)
+    people_file: str | None = None
     next_run: NextRun | None = None
     _name: str = field(default_factory=lambda: secrets.token_hex(8))
     _shown: dict[str, Run] = field(default_factory=dict)
@@ -778,6 +781,8 @@ def user_of(server: Server, request: Request) -> Person:
     """
     if server.user_header is None:
         return Person(id=server.author or "", roles=frozenset(ROLES))
+    if server.people_file is not None:
+        server.people = read_people(server.people_file)
     person = person_named(_header(request, server.user_header), server.people)
     roles = person.roles if server.people else frozenset(ROLES) - {"owner"}
     if server.role_header is not None:

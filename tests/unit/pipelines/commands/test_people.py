@@ -110,6 +110,14 @@ def test_who_is_not_on_the_list_is_not_let_in(client, server, name, status):
         assert len(answer.json()["error"].splitlines()) == 1
 
 
+def test_whoever_is_taken_off_the_list_is_not_let_in_again(client, server, people):
+    server.people_file = str(people)
+    assert get(client, server, "about", "Zoë").status_code == 200
+    people.write_text(FILE.replace('"zoe', '"eva').replace('"Zoë"', '"Eva"'), encoding="utf-8")
+    assert get(client, server, "about", "Zoë").status_code == 403
+    assert get(client, server, "about", "Eva").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("value", "author"), [(b"zoe@desk", "zoe"), ("李雷".encode(), "li"), (b"Zo\xeb", None)]
 )
