@@ -142,15 +142,16 @@ def read_alerts(folder: str | os.PathLike[str]) -> list[Json]:
 
     Files that are no alerts are left out, as are fields outside the contract.
     """
-    files = [
-        path
-        for path in Path(folder, ALERTS_FOLDER).glob("*.jsonl")
-        if _ALERT_FILE.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode)
-    ]
+    files = []
+    for path in Path(folder, ALERTS_FOLDER).glob("*.jsonl"):
+        with suppress(FileNotFoundError):  # gone meanwhile
+            status = path.lstat()
+            if _ALERT_FILE.fullmatch(path.name) and stat.S_ISREG(status.st_mode):
+                files.append((-status.st_mtime_ns, path))
     alerts = []
-    for path in sorted(files, key=lambda path: -path.lstat().st_mtime)[:SHOWN_ALERTS]:
+    for _, path in sorted(files)[:SHOWN_ALERTS]:
         with suppress(OSError, ValueError):
-            row = read_json(read_bytes(path, MOST_ALERT_BYTES))
+            row = read_json(read_bytes(path, MOST_ALERT_BYTES, follow=False))
             if isinstance(row, dict) and f"{row.get('alert_id')}.jsonl" == path.name:
                 kept = {key: value for key, value in row.items() if _is_of_alert(key, value)}
                 alerts.append(kept)

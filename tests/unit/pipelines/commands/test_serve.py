@@ -737,6 +737,22 @@ def test_the_user_comes_from_the_named_header_alone(tmp_path):
     client = TestClient(make_app(proxied), base_url="https://desk.example")
     mine = {"origin": "https://desk.example"}
     assert proxied.address.startswith("https://desk.example/")
+def test_alerts_that_go_meanwhile_are_left_out(tmp_path, monkeypatch):
+    (tmp_path / "alerts").mkdir()
+    for row in (alert(1), alert(2)):
+        (tmp_path / "alerts" / f"{row['alert_id']}.jsonl").write_text(json.dumps(row))
+    own = Path.lstat
+
+    def lstat(path):
+        if path.name == f"{alert(1)['alert_id']}.jsonl":
+            path.unlink(missing_ok=True)
+        return own(path)
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    (shown,) = workbench_state.read_alerts(tmp_path)
+    assert shown["alert_id"] == alert(2)["alert_id"]
+
+
     assert client.get(f"/{proxied.token}/").status_code == 403
     for name in ("", " ", "x" * 81, "a\tb"):
         assert decide(client, proxied, **mine, **{"x-user": name}).status_code == 403
