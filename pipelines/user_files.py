@@ -31,7 +31,6 @@ from reports.run import Custody, Run, private_table
 from schemas.decision import ACCUSING_DECISIONS, REVIEWING_DECISIONS, DecisionKind, members_digest
 from schemas.enums import Tier
 from schemas.extras import install_command
-from schemas.manifest import MANIFEST_NAME
 from schemas.mapping import MapError, RecordMap, parse_map
 from schemas.records import Record, RecordError, between, one_of, read_toml_record
 from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
@@ -512,11 +511,12 @@ def previous_run(folder: str | None, finished: Run) -> Run | None:
         return Run.open(folder)
     wanted = finished.manifest["options"].get("previous")
     beside = Path(finished.folder).resolve().parent
-    for manifest in sorted(beside.glob(f"*/{MANIFEST_NAME}")) if wanted else ():
-        with suppress(RunError, OSError):
-            candidate = Run.open(manifest.parent)
-            if candidate.run_id == wanted:
-                return candidate
+    with suppress(OSError):
+        for path in sorted(beside.iterdir()) if wanted else ():
+            with suppress(RunError):
+                candidate = Run.open(path)
+                if candidate.run_id == wanted:
+                    return candidate
     return None
 
 

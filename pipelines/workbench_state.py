@@ -122,7 +122,7 @@ def find_runs(folder: str | os.PathLike[str]) -> dict[str, Run]:
     runs: dict[str, Run] = {}
     with suppress(OSError):
         for entry in sorted(inside.iterdir()):
-            if RUN_NAME.fullmatch(entry.name) and (entry / MANIFEST_NAME).is_file():
+            if RUN_NAME.fullmatch(entry.name):
                 with suppress(RunError):
                     runs[entry.name] = Run.open(entry)
     if not runs:

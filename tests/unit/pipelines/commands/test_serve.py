@@ -551,6 +551,7 @@ def test_the_run_before_is_found_beside(tmp_path):
 def asked(client, server, name, run=None):
     path = f"/{server.token}/{f'r/{run}/' if run else ''}api/{name}"
     return client.get(path, headers=headers(server))
+    (tmp_path / "another").symlink_to("x" * 300)
 
 
 def post(client, server, name, body, run=None, **changed):
@@ -684,6 +685,11 @@ def test_no_other_folder_is_shown(several, name):
     for path in ("", "data/run.js", "manifest.json"):
         answer = client.get(f"/{several.token}/r/{name}/{path}")
         assert answer.status_code in (403, 404) and "run-other" not in answer.text
+def test_an_entry_that_cannot_be_opened_hides_no_run(several):
+    (several.folder / "not-a-run").symlink_to("x" * 300)
+    assert list(several.runs()) == ["tuesday", "monday"]
+
+
 
 
 def alert(number, **changed):
