@@ -23,7 +23,10 @@ from transforms.decisions import (
     person_name,
 )
 
-_NAME = f"a name of a person must be 1 to {MOST_NAME} visible characters, with plain blanks"
+_NAME = (
+    f"a name of a person must be 1 to {MOST_NAME} visible characters, with plain blanks, and begin "
+    "with no sign of a formula, such as @ or -"
+)
 
 
 class _PeopleFile(Record):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 from schemas.decision import ACCUSING_DECISIONS, CLUSTER_DECISIONS, REVIEWING_DECISIONS
 from schemas.records import Record, one_of
 from schemas.signed_fields import Digest
+from transforms.decode import without_formula
 
 if TYPE_CHECKING:
     from transforms.decisions.in_force import Decision
@@ -39,10 +40,14 @@ _UNSEEN = re.compile(
 
 
 def person_name(text: str) -> str:
-    """Returns a name in NFC with single blanks; empty if it is too long or not visible text."""
+    """Returns a name in NFC with single blanks.
+
+    Returns an empty text if it is too long, is not visible text, or begins as a formula does.
+    """
     name = " ".join(filter(None, unicodedata.normalize("NFC", text).split(" ")))
     is_seen = name.isprintable() and not _UNSEEN.search(name) and any(map(str.isalnum, name))
-    return name if is_seen and len(name) <= MOST_NAME else ""
+    is_name = is_seen and len(name) <= MOST_NAME and without_formula(name) == name
+    return name if is_name else ""
 
 
 def compared_name(text: str) -> str:

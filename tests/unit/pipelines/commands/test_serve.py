@@ -206,6 +206,12 @@ def test_a_decision_is_recorded_by_itself_after_a_while(client, server, tmp_path
     assert len(parsed(tmp_path)) == 1
 
 
+def test_a_page_puts_no_formula_into_the_file(client, server, tmp_path):
+    assert decide(client, server, CONFIRM | {"opened": "=HYPERLINK()"}).status_code == 200
+    server.flush()
+    assert [decision.opened for decision in parsed(tmp_path)] == ["'=HYPERLINK()"]
+
+
 def test_the_last_decision_is_undone_until_it_is_recorded(client, server, tmp_path):
     added = decide(client, server).json()["added"]
     assert undo(client, server, "confirm-other").status_code == 400
@@ -545,13 +551,13 @@ def test_the_run_before_is_found_beside(tmp_path):
     after = small_run(tmp_path / "after", options={"previous": "run-before"})
     assert previous_run(None, after) is None
     before = small_run(tmp_path / "before", run_id="run-before")
+    (tmp_path / "another").symlink_to("x" * 300)
     assert previous_run(None, after) == before
 
 
 def asked(client, server, name, run=None):
     path = f"/{server.token}/{f'r/{run}/' if run else ''}api/{name}"
     return client.get(path, headers=headers(server))
-    (tmp_path / "another").symlink_to("x" * 300)
 
 
 def post(client, server, name, body, run=None, **changed):
@@ -679,17 +685,17 @@ def test_the_runs_of_a_folder_are_shown_by_name(several):
     several.flush()
 
 
+def test_an_entry_that_cannot_be_opened_hides_no_run(several):
+    (several.folder / "not-a-run").symlink_to("x" * 300)
+    assert list(several.runs()) == ["tuesday", "monday"]
+
+
 @pytest.mark.parametrize("name", ["other", "../other", "%2e%2e%2fother", "nowhere", "%2e%2e", ""])
 def test_no_other_folder_is_shown(several, name):
     client = TestClient(make_app(several), base_url=HOST)
     for path in ("", "data/run.js", "manifest.json"):
         answer = client.get(f"/{several.token}/r/{name}/{path}")
         assert answer.status_code in (403, 404) and "run-other" not in answer.text
-def test_an_entry_that_cannot_be_opened_hides_no_run(several):
-    (several.folder / "not-a-run").symlink_to("x" * 300)
-    assert list(several.runs()) == ["tuesday", "monday"]
-
-
 
 
 def alert(number, **changed):
@@ -731,18 +737,6 @@ def test_alerts_of_a_stream_are_listed_and_acknowledged(tmp_path):
     assert post(client, server, "acknowledge", {"alert": "../x"}).status_code == 400
 
 
-def test_the_user_comes_from_the_named_header_alone(tmp_path):
-    own = Server(small_run(tmp_path / "run"), str(tmp_path / "d.csv"), "Ada Cole", 8765, {})
-    client = TestClient(make_app(own), base_url=HOST)
-    assert (
-        decide(client, own, **{"x-user": "mallory"}).json()["decisions"][0]["author"] == "Ada Cole"
-    )
-    own.flush()
-    proxied = Server(own.run, str(tmp_path / "p.csv"), None, 8765, {})
-    proxied.user_header, proxied.public_url = "X-User", "https://desk.example"
-    client = TestClient(make_app(proxied), base_url="https://desk.example")
-    mine = {"origin": "https://desk.example"}
-    assert proxied.address.startswith("https://desk.example/")
 def test_alerts_that_go_meanwhile_are_left_out(tmp_path, monkeypatch):
     (tmp_path / "alerts").mkdir()
     for row in (alert(1), alert(2)):
@@ -759,6 +753,18 @@ def test_alerts_that_go_meanwhile_are_left_out(tmp_path, monkeypatch):
     assert shown["alert_id"] == alert(2)["alert_id"]
 
 
+def test_the_user_comes_from_the_named_header_alone(tmp_path):
+    own = Server(small_run(tmp_path / "run"), str(tmp_path / "d.csv"), "Ada Cole", 8765, {})
+    client = TestClient(make_app(own), base_url=HOST)
+    assert (
+        decide(client, own, **{"x-user": "mallory"}).json()["decisions"][0]["author"] == "Ada Cole"
+    )
+    own.flush()
+    proxied = Server(own.run, str(tmp_path / "p.csv"), None, 8765, {})
+    proxied.user_header, proxied.public_url = "X-User", "https://desk.example"
+    client = TestClient(make_app(proxied), base_url="https://desk.example")
+    mine = {"origin": "https://desk.example"}
+    assert proxied.address.startswith("https://desk.example/")
     assert client.get(f"/{proxied.token}/").status_code == 403
     for name in ("", " ", "x" * 81, "a\tb"):
         assert decide(client, proxied, **mine, **{"x-user": name}).status_code == 403
@@ -815,6 +821,8 @@ def test_the_next_run_is_what_the_server_was_started_with(client, server, tmp_pa
         (["--decisions", "d", "--user-header", "X-User", "--public-url", "h"], "such as https:"),
         (["--decisions", "d", "--author", "A", "--user-header", "X", "--public-url", "https://h"],
          "both say who decides"),
+        (["--decisions", "d", "--user-header", "X-U", "--role-header", "x-u", "--public-url",
+          "https://h"], "name one header"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_one_line(tmp_path, capsys, words, said):
@@ -822,5 +830,3 @@ def test_wrong_usage_is_one_line(tmp_path, capsys, words, said):
     assert cli.main(["serve", str(tmp_path / "run"), *words]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
-        (["--decisions", "d", "--user-header", "X-U", "--role-header", "x-u", "--public-url",
-          "https://h"], "name one header"),

@@ -144,8 +144,9 @@ def test_names_of_all_scripts_are_taken_in_one_form(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "  ", "a\nb", "a\tb", "a\0", "a\u202eb", "a\u2066b", "a\u200bb", "a\u00a0b", "a\u3000b",
-     "\u3164", "a\u115f", "a\u2800b", "a\ufe0f", "a\u034fb", "\ud800", "x" * 81, "...", "\u0301"],
+    ["", "  ", "@ana", "a\nb", "a\tb", "a\0", "a\u202eb", "a\u2066b", "a\u200bb", "a\u00a0b",
+     "a\u3000b", "\u3164", "a\u115f", "a\u2800b", "a\ufe0f", "a\u034fb", "\ud800",
+     "x" * 81, "...", "\u0301"],
 )  # fmt: skip
-def test_names_that_people_cannot_tell_apart_are_refused(name):
+def test_names_that_mislead_people_or_spreadsheets_are_refused(name):
     assert person_name(name) == ""
