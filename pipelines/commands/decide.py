@@ -40,6 +40,7 @@ from pipelines.people import check_may_sign, is_two_person, person_named, read_p
 from pipelines.progress import printable
 from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import (
+    MOST_DECISIONS_BYTES,
     check_basis,
     check_continues,
     check_last_row,
@@ -263,7 +264,7 @@ def _record(
     two_person = is_two_person(finished)
     parse = partial(parse_decisions_text, path=decisions, people=people, two_person=two_person)
     compared = check_unchanged(finished)
-    before = read_text(str(path)) if path.exists() else None
+    before = read_text(str(path), MOST_DECISIONS_BYTES) if path.exists() else None
     known = () if before is None else parse(before)
     check_last_row(known, decisions, last_rows())
     try:
@@ -288,7 +289,13 @@ def _record(
         signer = key_store.own_key(key)
         key_id = signing.key_id(signer.public_key())
         decision = sign_decision(decision, known, key_id, signer.sign)
-        text = with_decision_added(before or "", decision)
+    text = with_decision_added(before or "", decision)
+    if len(text.encode()) > MOST_DECISIONS_BYTES:
+        raise UsageError(
+            f"{decisions}: would be larger than {MOST_DECISIONS_BYTES} bytes, which no run reads; "
+            "give another name, for a new file"
+        )
+    if not dry_run:
         rows = parse(text)
         _write(path, before, text)
         record_last_row(rows, path)
@@ -515,7 +522,7 @@ def _write(path: Path, before: str | None, text: str) -> None:
     """
     with system_errors(path, "give a file that can be written"):
         like = path.stat() if path.exists() else None
-        if (read_text(str(path)) if path.exists() else None) != before:
+        if (read_text(str(path), MOST_DECISIONS_BYTES) if path.exists() else None) != before:
             raise BusyError(f"{path}: was changed meanwhile; run this again")
         write_whole(path, text.encode(), like)
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines import cli
 from pipelines.commands import decide as decide_command
+from pipelines.user_files import MOST_DECISIONS_BYTES, read_decisions
 from schemas.decision import DECISION, members_digest
 from schemas.tables import CONTESTED, DECISIONS, MEMBERS
 from tests.end_to_end.test_bound_decisions import LATE, RING, STRANGER, bound, first_day, ids, named
@@ -99,6 +100,17 @@ def test_a_reason_is_no_formula_in_the_file(world, tmp_path, sign):
     with file.open(newline="", encoding="utf-8") as rows:
         (cells,) = csv.DictReader(rows)
     assert cells["reason"] == decision.reason
+
+
+def test_a_file_never_grows_beyond_what_a_run_reads(world, tmp_path):
+    file = tmp_path / "d.csv"
+    assert decide(world, file, "review", RING[0]) == 0
+    with file.open("a", encoding="utf-8") as rows:
+        rows.write("\n" * (MOST_DECISIONS_BYTES - file.stat().st_size))
+    before = file.read_bytes()
+    assert "give another name, for a new file" in error_of(decide, world, file, "review", RING[1])
+    assert file.read_bytes() == before
+    assert len(read_decisions(str(file))) == 1
 
 
 def test_a_victims_own_is_in_the_file_and_not_on_the_screen_or_in_a_run(world, tmp_path):
@@ -307,8 +319,8 @@ def test_of_two_that_write_at_once_none_is_lost(world, tmp_path, monkeypatch):
     statuses, others = [], []
     compared = decide_command.read_text
 
-    def read_text(path):
-        text = compared(path)
+    def read_text(path, most):
+        text = compared(path, most)
         if inspect.currentframe().f_back.f_code.co_name == "_write" and not others:
             others.append(Thread(target=decide_too))
             others[0].start()
