@@ -9,7 +9,7 @@ earlier run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -18,7 +18,6 @@ import pyarrow as pa
 import rustworkx as rx
 from numpy.typing import NDArray
 
-from reports.cluster_data import ClusterFacts
 from reports.partition import NodePositions, Point
 from transforms.arrow import group_offsets
 
@@ -157,20 +156,26 @@ class Handover(NamedTuple):
     first_seen: datetime
 
 
-def find_handovers(facts: ClusterFacts, most: int = ROW_LIMIT) -> list[Handover]:
+def find_handovers(
+    members: Sequence[Row], inside: Iterable[Row], most: int = ROW_LIMIT
+) -> list[Handover]:
     """Pairs members of one kind, linked or with a neighbour in common, if one follows the other.
 
     A member gives way to at most one, and follows at most one; the shortest gaps are paired first.
     Only the `most` members with most records are paired: the rows of a timeline.
+
+    Args:
+        members: of a cluster, most records first.
+        inside: the links between them.
+        most: members that are paired.
     """
-    shown = first_rows(facts, most)
-    linked: dict[str, set[str]] = {member["entity_id"]: set() for member in facts.members}
-    for link in facts.inside:
+    linked: dict[str, set[str]] = {member["entity_id"]: set() for member in members}
+    for link in inside:
         linked[link["entity_a"]].add(link["entity_b"])
         linked[link["entity_b"]].add(link["entity_a"])
     pairs = []
     earlier: dict[str, list[Row]] = {}
-    for after in shown:
+    for after in first_rows(members, most):
         near, of_kind = linked[after["entity_id"]], earlier.setdefault(after["kind"], [])
         for before in of_kind:
             if not _follows(before, after):
@@ -201,8 +206,6 @@ def _follows(before: Row, after: Row) -> bool:
     return -OVERLAP_DAYS <= gap.days <= HANDOVER_DAYS
 
 
-def first_rows(facts: ClusterFacts, most: int) -> list[Row]:
+def first_rows(members: Sequence[Row], most: int) -> list[Row]:
     """Returns the `most` members that most records name, by first record."""
-    return sorted(
-        facts.members[:most], key=lambda member: (member["first_seen"], member["entity_id"])
-    )
+    return sorted(members[:most], key=lambda member: (member["first_seen"], member["entity_id"]))

@@ -242,6 +242,7 @@ def gather_job(
     tables_of = {
         "members": Lists(cut.starts, _member_columns(source, members, mentions, points[kept], cut)),
         **_link_rows(links, cut),
+        "handovers": _handover_rows(members, links.inside, cut),
         "suppliers": suppliers.rows(links.soft, cut),
         "readings": _reading_rows(source, mentions, cut, context),
         **_cluster_rows(source, here, ids, names),
@@ -378,6 +379,24 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
         "ties": Lists(group_offsets(cluster_of[others], cut.count), ties),
         **_near_rows(links.near, cut),
     }
+
+
+def _handover_rows(members: pa.Table, inside: pa.Table, cut: _Cut) -> Lists:
+    """Returns the places of members that give way to others, and of their successors."""
+    sizes = np.diff(cut.starts)
+    times = members.select(["entity_id", "kind", "first_seen", "last_seen"])
+    of_members = tables.dicts_by_group(times, np.repeat(np.arange(cut.count), sizes), cut.count)
+    kept = inside.filter(pa.array(cut.kept[inside["row_a"]] & cut.kept[inside["row_b"]]))
+    ends = kept.select(["entity_a", "entity_b"])
+    of_links = tables.dicts_by_group(ends, kept["of"].to_numpy(), cut.count)
+    turns: list[tuple[int, int, int]] = []
+    for cluster, rows in enumerate(of_members):
+        places = {row["entity_id"]: place for place, row in enumerate(rows)}
+        handovers = figures.find_handovers(rows, of_links[cluster])
+        turns += [(cluster, places[turn.before], places[turn.after]) for turn in handovers]
+    cluster_of, before, after = np.array(turns, np.int64).reshape(-1, 3).T
+    starts = group_offsets(cluster_of, cut.count)
+    return Lists(starts, {"before": Whole(before), "after": Whole(after)})
 
 
 def _near_rows(near: pa.Table, cut: _Cut) -> dict[str, Lists]:

@@ -728,7 +728,7 @@ def build_case(
         bridges=find_bridges(facts),
         unlinked=find_unlinked(whole, facts),
         groups=group_by_provider(facts, reference, filing.clock_from(records.moment)),
-        handovers=find_handovers(facts),
+        handovers=find_handovers(facts.members, facts.inside),
         number={entity_id: position for position, entity_id in enumerate(facts.member_ids, 1)},
         obstacles=obstacles,
         left_out=[member for member in whole.members if member["entity_id"] not in records.keys_of],

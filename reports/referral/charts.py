@@ -72,7 +72,7 @@ def link_chart(case: Case) -> Chart:
 
 def timeline_chart(case: Case) -> Chart:
     """Draws each identifier from its first to its last record, and handovers between them."""
-    members = first_rows(case.facts, TIMELINE_ROWS)
+    members = first_rows(case.facts.members, TIMELINE_ROWS)
     start = members[0]["first_seen"].date()
     end = max(member["last_seen"] for member in members).date() + timedelta(days=1)
     scale = (TIMELINE_WIDTH - LABEL_WIDTH) / max((end - start).days, 1)
@@ -100,7 +100,7 @@ def timeline_chart(case: Case) -> Chart:
         days = (last.date() - first.date()).days + 1
         width = max(round(days * scale, 1), 3)
         shapes.append(Bar(x_of(first.date()), y + 4, width, 9, member["kind"]))
-    turns = find_handovers(case.facts, TIMELINE_ROWS)
+    turns = find_handovers(case.facts.members, case.facts.inside, TIMELINE_ROWS)
     middle = ROW_HEIGHT // 2
     for turn in turns:
         x, x2 = x_of(turn.last_seen.date() + timedelta(days=1)), x_of(turn.first_seen.date())

@@ -760,7 +760,7 @@ def test_what_a_graph_hides_its_zoom_and_what_was_dragged_stay(browser, page):
 
 def test_the_slider_shows_what_gave_way_to_what(browser, page, made):
     (facts,) = gather_facts(made[0], [FIRST])
-    handover = find_handovers(facts)[0]
+    handover = find_handovers(facts.members, facts.inside)[0]
     opened_graph(browser, page)
     seen = f"{CY}.edges('.took:visible').length"
     assert browser.run(f"return {CY}.edges('.took').length") and not browser.run(f"return {seen}")
@@ -1516,7 +1516,7 @@ def test_the_page_derives_handovers_and_doubts_as_python_does(browser, page, mad
     (facts,) = gather_facts(made[0], [FIRST])
     opened(browser, page, f"#/c/{FIRST}?tab=timeline")
     lines = browser.texts("#detail details li, main details li")
-    expected = find_handovers(facts)
+    expected = find_handovers(facts.members, facts.inside)
     assert expected and len(lines) == len(expected)
     for handover, line in zip(expected, lines, strict=True):
         assert re.fullmatch(

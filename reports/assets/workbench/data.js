@@ -2,7 +2,6 @@
 import { bare, fact, lists, rowsOf, say } from "./basics.js";
 import { changes } from "./changes.js";
 import { allows, ask, served } from "./server.js";
-import { handovers } from "./structure.js";
 
 /** Promises of pieces by name, and what fulfils each. @type {Map<string, any>} */
 const pieces = new Map();
@@ -96,14 +95,11 @@ function opened(part, place, row) {
   members.forEach((member, n) => {
     let day = 0;
     const days = member.days.map((each) => [(day += each.day), each.count]);
-    Object.assign(member, { place: n, days, links: [], readings: [], neighbours: new Set(), accepted: [] });
+    Object.assign(member, { place: n, days, links: [], readings: [], accepted: [] });
   });
   for (const link of cluster.tied) {
     link.ends = [members[link.a], members[link.b]];
-    for (const [here, there] of [link.ends, link.ends.toReversed()]) {
-      here.neighbours.add(there);
-      if (link.accepted) here.accepted.push(there);
-    }
+    if (link.accepted) for (const [here, there] of [link.ends, link.ends.toReversed()]) here.accepted.push(there);
   }
   for (const link of links) {
     link.ids = (link.ids ?? []).map(({ id }) => id);
@@ -113,7 +109,8 @@ function opened(part, place, row) {
   readings.sort((a, b) => b.at - a.at);
   for (const reading of readings) reading.member.readings.push(reading);
   for (const member of members) member.doubts = doubts(member);
-  cluster.handovers = handovers(members);
+  for (const handover of cluster.handovers)
+    for (const end of ["before", "after"]) handover[end] = members[handover[end]];
   return cluster;
 }
 

@@ -1,46 +1,4 @@
-/** What the links of a cluster hold together: parts, cuts, paths and handovers. */
-import { dayOf } from "./format.js";
-import { compare } from "./rows.js";
-
-const TIMELINE_ROWS = 80,
-  HANDOVER_DAYS = 21,
-  OVERLAP_DAYS = 7;
-/**
- * @param {Member[]} members
- * @returns {Member[]} members that give way to one of their kind that is linked with them, as
- * reports/figures.py pairs them
- */
-export function handovers(members) {
-  const byTime = (a, b) => a.first - b.first || compare(a.id, b.id);
-  const rows = members.slice(0, TIMELINE_ROWS).sort(byTime);
-  /** @type {any[]} */ const pairs = [];
-  rows.forEach((after, n) => {
-    for (const before of rows.slice(0, n)) {
-      const gap = after.first - before.last,
-        days = dayOf(gap),
-        far = after.neighbours.has(before) ? 0 : 1;
-      if (
-        before.kind !== after.kind ||
-        before.first >= after.first ||
-        before.last >= after.last ||
-        days < -OVERLAP_DAYS ||
-        days > HANDOVER_DAYS
-      )
-        continue;
-      if (!far || [...after.neighbours].some((member) => before.neighbours.has(member)))
-        pairs.push({ before, after, far, gap: Math.abs(gap) });
-    }
-  });
-  pairs.sort(
-    (a, b) => a.far - b.far || a.gap - b.gap || compare(a.before.id, b.before.id) || compare(a.after.id, b.after.id)
-  );
-  const gave = new Set(),
-    took = new Set();
-  const first = pairs.filter(
-    ({ before, after }) => !gave.has(before) && !took.has(after) && gave.add(before) && took.add(after)
-  );
-  return first.sort((a, b) => byTime(a.after, b.after));
-}
+/** What the links of a cluster hold together: parts, cuts and paths. */
 
 /**
  * The parts into which members fall, as places, the largest first.

@@ -92,7 +92,6 @@ interface Member {
   place: number;
   links: Link[];
   readings: Reading[];
-  neighbours: Set<Member>;
   accepted: Member[];
   doubts: string[];
 }

@@ -1,12 +1,14 @@
 import itertools
 import math
 import random
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, strategies as st
 
-from reports.figures import layout_clusters, layout_positions
+from reports.figures import find_handovers, layout_clusters, layout_positions
 from reports.partition import NodePositions
 from tests.support.examples import draws
 
@@ -99,3 +101,33 @@ def test_clusters_lie_together_as_each_does_alone():
             assert np.isnan(positions[start]).all()
         else:
             assert [tuple(place) for place in positions[start:end]] == list(alone.values())
+
+
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "last", "follows"),
+    [
+        ("phone", 11, 20, True),
+        ("phone", 5, 12, True),
+        ("phone", 2, 12, False),
+        ("phone", 60, 70, False),
+        ("email", 11, 20, False),
+    ],
+)
+def test_a_number_gives_way_to_the_next_of_its_kind_that_is_linked_with_it(
+    kind, first, last, follows
+):
+    rows = [("phone:a", "phone", 0, 10), ("b", kind, first, last), ("c", "url", 0, 70)]
+    columns = ("entity_id", "kind", "first_seen", "last_seen")
+    members = [
+        dict(zip(columns, (*row[:2], *(DAY + timedelta(days) for days in row[2:])), strict=True))
+        for row in rows
+    ]
+    direct = [{"entity_a": "b", "entity_b": "phone:a"}]
+    by_another = [{"entity_a": end, "entity_b": "c"} for end in ("b", "phone:a")]
+    for links in (direct, by_another):
+        turns = find_handovers(members, links)
+        assert [(turn.before, turn.after) for turn in turns] == [("phone:a", "b")] * follows
+    assert find_handovers(members, []) == []

@@ -13,7 +13,7 @@ globalThis.addEventListener = () => {};
 const page = (name) => import(`../../../../reports/assets/workbench/${name}.js`);
 const { bare, cents, counted, day, moment, period, plain, pretty, valueOf } = await page("format");
 const { lists, rowsOf } = await page("rows");
-const { cutSide, handovers, partsOf, strongestPath } = await page("structure");
+const { cutSide, partsOf, strongestPath } = await page("structure");
 const { changes } = await page("changes");
 const { fitting, identifiersIn, memberBy, sought } = await page("query");
 const { labelPlaces, sized } = await page("layout");
@@ -165,34 +165,6 @@ test("the strongest path is at least as sure as any other", () => {
     const least = best(members[0], members[5], new Set([members[0]]), 1);
     assert.ok(Math.abs((path.length ? sure(path) : 0) - least) < 1e-12);
   }
-});
-
-test("a number gives way to one of its kind that is linked with it", () => {
-  const member = (id, first, last, kind = "phone") => ({
-    id,
-    kind,
-    first: first * 86400,
-    last: last * 86400,
-    neighbours: new Set()
-  });
-  const [a, b, c, d] = [
-    member("a", 0, 10),
-    member("b", 11, 20),
-    member("c", 11, 20, "email"),
-    member("d", 60, 70)
-  ];
-  for (const end of [b, c, d]) {
-    a.neighbours.add(end);
-    end.neighbours.add(a);
-  }
-  assert.deepEqual(
-    handovers([a, b, c, d]).map(({ before, after }) => before.id + after.id),
-    ["ab"]
-  );
-  const [e, f] = [member("e", 0, 10), member("f", 2, 12)];
-  e.neighbours.add(f);
-  f.neighbours.add(e);
-  assert.deepEqual(handovers([e, f]), []);
 });
 
 test("what changed of a cluster is said, and nothing where there was no run before", () => {
