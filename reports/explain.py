@@ -30,7 +30,7 @@ from reports.link_evidence import (
 )
 from reports.member_mentions import sample_readings
 from reports.tables import NarrativeReader, RunFolder, among
-from reports.text import most_first, quantity, readable_time
+from reports.text import most_first, plain, quantity, readable_time
 from schemas.cluster import ClusterFlag
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.entity import without_epoch
@@ -49,9 +49,6 @@ LINK_LIMIT = 5
 
 MEMBER_LIMIT = 5
 """Members of a part that are named, those of most complaints first."""
-
-RAW_LIMIT = 80
-"""Characters shown of a record's own text."""
 
 RECORD_LIMIT = 10
 """Records of a link that are shown."""
@@ -205,7 +202,7 @@ def describe_entity(run: RunFolder, entity_id: str) -> dict[str, Any]:
         mentions["role"].to_pylist(), people_counted(mentions).to_pylist(), strict=True
     ):
         roles[role] += people
-    return _plain(row) | {
+    return _with_iso_times(row) | {
         "epochs": _epochs(run, entity_id),
         "roles": dict(most_first(roles)),
         "member": member[0] if member else None,
@@ -273,7 +270,8 @@ def _path(run: RunFolder, a: str, b: str) -> list[Row]:
 def _link(link: Row, evidence: Evidence) -> dict[str, Any]:
     """Returns a link with its weight split into records, and what would have to be wrong."""
     parts = evidence.parts(link["entity_a"], link["entity_b"])
-    return _plain(link) | {"parts": list(evidence_rows(parts))} | _doubted(link_doubts(link, parts))
+    whole = {"parts": list(evidence_rows(parts))} | _doubted(link_doubts(link, parts))
+    return _with_iso_times(link) | whole
 
 
 def _doubted(doubts: Sequence[Fact]) -> dict[str, Any]:
@@ -291,7 +289,7 @@ def _far(link: Row, near: str) -> str:
 
 def _rejected(run: RunFolder, link: Row, near: str) -> dict[str, Any]:
     far = _far(link, near)
-    return _plain(link) | {"other": far, "other_cluster": _cluster_of(run, far)}
+    return _with_iso_times(link) | {"other": far, "other_cluster": _cluster_of(run, far)}
 
 
 def _cluster(run: RunFolder, cluster_id: str) -> dict[str, Any]:
@@ -376,7 +374,7 @@ def _side(run: RunFolder, part: list[str]) -> dict[str, Any]:
     return {"size": len(part), "best_known": known["entity_id"][:MEMBER_LIMIT].to_pylist()}
 
 
-def _plain(row: Row) -> dict[str, Any]:
+def _with_iso_times(row: Row) -> dict[str, Any]:
     """Returns a row with its times as ISO 8601."""
     return {
         name: value.isoformat() if name in ("first_seen", "last_seen") else value
@@ -400,7 +398,7 @@ def explanation_lines(explanation: Row) -> Iterator[str]:
         yield f"No words around it: {explanation['no_excerpts']}"
     for excerpt in explanation["excerpts"] or ():
         words = f"{excerpt['before']}[{excerpt['raw']}]{excerpt['after']}"
-        yield f"  {_safe(excerpt['source_org'])} {_safe(excerpt['record_id'])}: {_safe(words, 300)}"
+        yield f"  {plain(excerpt['source_org'])} {plain(excerpt['record_id'])}: {plain(words, 300)}"
     yield from _doubts(explanation["doubts"], "")
     if "path" in explanation:
         yield from _path_lines(explanation)
@@ -411,18 +409,18 @@ def explanation_lines(explanation: Row) -> Iterator[str]:
         for link in explanation["rejected"]:
             where = f"in {link['other_cluster']}" if link["other_cluster"] else "in no cluster"
             yield (
-                f"  {_safe(link['other'])} ({where}): {link['strength']}, weight "
+                f"  {plain(link['other'])} ({where}): {link['strength']}, weight "
                 f"{link['weight']:.2f}, {quantity(link['records'], 'record')}: "
-                f"{_safe(link['reason'], 300)}"
+                f"{plain(link['reason'], 300)}"
             )
     if explanation["cluster"]:
         yield from _cluster_lines(explanation["cluster"])
 
 
 def _entity(entity: Row) -> Iterator[str]:
-    yield _safe(entity["entity_id"], 300)
+    yield plain(entity["entity_id"], 300)
     status = "" if entity["facts"][0]["code"] in CONTESTED else f"{entity['status']}: "
-    yield f"  {status}{_safe(entity['reason'], 500)}"
+    yield f"  {status}{plain(entity['reason'], 500)}"
     place = ", ".join(part for part in (entity["region"], entity["line_type"]) if part)
     yield (
         f"  {quantity(entity['complaints'], 'complaint')}, {quantity(entity['calls'], 'call')}, "
@@ -432,7 +430,7 @@ def _entity(entity: Row) -> Iterator[str]:
     )
     yield f"  {_span(entity)}"
     if entity["epochs"]:
-        others = ", ".join(_safe(epoch, 300) for epoch in entity["epochs"])
+        others = ", ".join(plain(epoch, 300) for epoch in entity["epochs"])
         yield f"  apart from {others}: the same identifier, maybe of another holder"
     if entity["roles"]:
         roles = ", ".join(f"{role} {count}" for role, count in entity["roles"].items())
@@ -444,7 +442,7 @@ def _entity(entity: Row) -> Iterator[str]:
             f"{member['confidence']:.3f}"
             + (", without which the cluster falls apart" if member["bridge"] else "")
         )
-        yield from (f"  {_safe(line, 300)}" for line in attestation_lines(member))
+        yield from (f"  {plain(line, 300)}" for line in attestation_lines(member))
     else:
         yield "  in no cluster"
 
@@ -473,17 +471,17 @@ def _link_lines(link: Row, near: str) -> Iterator[str]:
     bearing = [part for part in link["parts"] if part["counted"]]
     sum_of = " + ".join(f"1/{part['identifiers'] - 1}" for part in bearing[:RECORD_LIMIT])
     more = " + ..." if len(bearing) > RECORD_LIMIT else ""
-    yield f"  {_safe(near)} - {_safe(_far(link, near))}"
+    yield f"  {plain(near)} - {plain(_far(link, near))}"
     yield (
         f"    {link['strength']}, weight {link['weight']:.3f}"
         + (f" = {sum_of}{more}" if sum_of else "")
         + f"; {quantity(link['victims'], 'known victim')}, "
         + f"{quantity(link['reporters'], 'reporter')}, {', '.join(link['orgs'])}; "
-        + f"{_span(link)}; {_safe(link['reason'], 300)}"
+        + f"{_span(link)}; {plain(link['reason'], 300)}"
     )
     for part in link["parts"][:RECORD_LIMIT]:
         yield (
-            f"    record {_safe(part['record'])} ({_when(part)}), "
+            f"    record {plain(part['record'])} ({_when(part)}), "
             f"victim {part['victim']}: "
             f"names {part['identifiers']}"
             + ("" if part["counted"] else "; not counted, the same victim says as much elsewhere")
@@ -503,7 +501,7 @@ def _when(part: Row) -> str:
 
 
 def _reading(row: Row) -> str:
-    reading = f"{_safe(row['entity_id'])} as {row['role']}"
+    reading = f"{plain(row['entity_id'])} as {row['role']}"
     if row["field"] in OFFERED:
         called = "" if row["field"] == OFFER_FIELD else ", whose sender has a call record of it"
         return f"{reading}, counted by the offer{called} ({row['confidence']:.2f})"
@@ -513,20 +511,20 @@ def _reading(row: Row) -> str:
     place = f"{record}{row['field'] or 'record'}{offsets}"
     also = f", or {row['also_read_as']}" if row["also_read_as"] else ""
     return (
-        f'{reading} in {_safe(place)}: "{_safe(row["raw"] or "")}" ({row["confidence"]:.2f}{also})'
+        f'{reading} in {plain(place)}: "{plain(row["raw"] or "")}" ({row["confidence"]:.2f}{also})'
     )
 
 
 def _doubts(doubts: list[str], indent: str) -> Iterator[str]:
     if doubts:
         yield f"{indent}Ways this could be wrong:"
-        yield from (f"{indent}  - {_safe(doubt, 300)}" for doubt in doubts)
+        yield from (f"{indent}  - {plain(doubt, 300)}" for doubt in doubts)
 
 
 def _cluster_lines(cluster: Row) -> Iterator[str]:
     yield ""
     yield (
-        f"Cluster {cluster['cluster_id']}, {_safe(cluster['name'])}: "
+        f"Cluster {cluster['cluster_id']}, {plain(cluster['name'])}: "
         f"{quantity(cluster['size'], 'member')}, {quantity(cluster['complaints'], 'complaint')}, "
         f"{quantity(cluster['victims'], 'known victim')}, {', '.join(cluster['orgs'])}; "
         f"{cluster['status']}, priority {cluster['priority']:.0f}, "
@@ -540,7 +538,7 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
     for cut in cluster["cuts"]:
         yield from cut_lines(cut)
     for tally in cluster["sources"]:
-        source = f"{_safe(tally['source_org'])} by {_safe(tally['channel'])}"
+        source = f"{plain(tally['source_org'])} by {plain(tally['channel'])}"
         decided = quantity(tally["right"] + tally["wrong"], "reporter")
         yield (
             f"  decisions judge {decided} of {source}: "
@@ -550,7 +548,7 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
     if cluster["weakest_bridges"]:
         yield "Weakest links"
     for bridge in cluster["weakest_bridges"]:
-        ends = f"{_safe(bridge['entity_a'])} - {_safe(bridge['entity_b'])}"
+        ends = f"{plain(bridge['entity_a'])} - {plain(bridge['entity_b'])}"
         yield f"  {ends}, weight {bridge['weight']:.2f}"
         if parts := _sides(bridge):
             yield f"    without this link the cluster falls into {parts}"
@@ -559,7 +557,7 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
 def _sides(cut: Row) -> str:
     """Returns the parts that a cluster falls into, each with its best known members."""
     return " and ".join(
-        f"{side['size']} ({', '.join(_safe(name) for name in side['best_known'])}"
+        f"{side['size']} ({', '.join(plain(name) for name in side['best_known'])}"
         + (", ...)" if side["size"] > len(side["best_known"]) else ")")
         for side in cut["falls_into"]
     )
@@ -571,7 +569,7 @@ def cut_lines(cut: Row) -> Iterator[str]:
     people = f"{quantity(cut['reporters'], 'reporter')} {'is' if cut['reporters'] == 1 else 'are'}"
     yield f"Falls into two if {least}{people} wrong: {_sides(cut)}"
     for number, records in enumerate(cut["borne_by"][:BEARER_LIMIT], 1):
-        yield f"  reporter {number}: {', '.join(_safe(record) for record in records)}"
+        yield f"  reporter {number}: {', '.join(plain(record) for record in records)}"
     if len(cut["borne_by"]) > BEARER_LIMIT:
         yield f"  and {len(cut['borne_by']) - BEARER_LIMIT} more; --json has all"
     if cut["thin"]:
@@ -587,12 +585,3 @@ def _span(row: Row) -> str:
 
 def _moment(written: str) -> str:
     return readable_time(datetime.fromisoformat(written).astimezone(UTC))
-
-
-def _safe(text: str, limit: int = RAW_LIMIT) -> str:
-    """Returns the text cut, with what a terminal would obey or hide spelled out (UTS 39)."""
-    shown = "".join(
-        character if character.isprintable() else f"<U+{ord(character):04X}>"
-        for character in text[:limit]
-    )
-    return shown if len(text) <= limit else f"{shown}..."

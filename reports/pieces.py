@@ -410,7 +410,7 @@ def _near_rows(near: pa.Table, cut: _Cut) -> dict[str, Lists]:
         shown = with_column(shown, "there", pa.array(hidden, TEXT))
     columns: dict[str, Column] = {
         "a": Whole(cut.place(shown["row"].to_numpy(), shown["of"].to_numpy())),
-        **columns_of(shown, "there cluster=cluster_id weight complaints calls reporters"),
+        **columns_of(shown, "there cluster=cluster_id weight reporters"),
         "reason": cut.reasons(shown),
     }
     each, total = np.arange(cut.count + 1), np.diff(group_offsets(cluster_of, cut.count))

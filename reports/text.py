@@ -1,6 +1,6 @@
 """Hostile text made harmless, regions recognized in it, and counts and times as people read them.
 
-`visible` and `number` return HTML that is safe inside an element, the others text.
+`visible` returns HTML that is safe inside an element, the others text.
 """
 
 from __future__ import annotations
@@ -44,10 +44,13 @@ def visible(text: str | None, limit: int = TEXT_LIMIT) -> Markup:
     if shown.isprintable():
         body = str(escape(shown))
     else:
-        body = "".join(escape(c) if c.isprintable() else _code_point(c) for c in shown)
+        body = "".join(
+            escape(c) if c.isprintable() else f'<span class="ctl">U+{ord(c):04X}</span>'
+            for c in shown
+        )
     rest = len(text) - len(shown)
     isolated = safe(f"<bdi>{body}</bdi>")
-    return isolated + _CUT.format(number(rest)) if rest else isolated
+    return isolated + _CUT.format(f"{rest:,d}".replace(",", NARROW_SPACE)) if rest else isolated
 
 
 def plain(text: str | None, limit: int = TEXT_LIMIT) -> str:
@@ -67,15 +70,6 @@ def quantity(count: int, noun: str, nouns: str | None = None) -> str:
 def readable_time(when: datetime) -> str:
     """Returns a time of UTC to the minute: "29 Jun 2025, 17:03 UTC"."""
     return f"{when.day} {when:%b %Y, %H:%M} UTC"
-
-
-def _code_point(character: str) -> Markup:
-    return Markup('<span class="ctl">U+{}</span>').format(f"{ord(character):04X}")
-
-
-def number(value: int) -> Markup:
-    """Writes a whole number, digits in groups of three."""
-    return escape(f"{value:,d}".replace(",", NARROW_SPACE))
 
 
 @cache

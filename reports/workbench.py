@@ -98,17 +98,17 @@ CLUSTER_COLUMNS = tuple(
 
 `name` is without the `brand` at its end. `core` counts core members, `unreviewed` the core members
 that nobody reviewed. `gained` and `lost` count members since the run before; `lone` is true if a
-single reporter put a new member there. `before` has reporters, complaints, losses, members and
-statuses of the clusters in `from`. `cut` is the fewest reporters without whom it falls into two.
+single reporter put a new member there. `before` has reporters, losses, members and statuses
+of the clusters in `from`. `cut` is the fewest reporters without whom it falls into two.
 """
 
-_EARLIER = "cluster_id size complaints victims reporters losses status".split()
+_EARLIER = "cluster_id size victims reporters losses status".split()
 """Columns of clusters/ that are also read from the run before."""
 
 _LISTED = [
     *_EARLIER,
-    *"name priority calls countries orgs brands first_seen last_seen confidence flags".split(),
-    "weakest_cut",
+    *"name priority complaints calls countries orgs brands first_seen last_seen".split(),
+    *"confidence flags weakest_cut".split(),
 ]
 """Columns of clusters/ for its rows in lists."""
 
@@ -401,7 +401,7 @@ def _earlier(previous: RunFolder | None) -> dict[str, Json]:
         return {}
     rows = tables.read_table(previous, CLUSTERS, _EARLIER).to_pylist()
     return {
-        row["cluster_id"]: named(row, "cluster_id complaints size status")
+        row["cluster_id"]: named(row, "size status")
         | {"losses": _losses(row), "reporters": _reporters(row)}
         for row in rows
     }

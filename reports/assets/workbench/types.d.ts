@@ -28,7 +28,7 @@ interface Row {
   gained: number;
   lost: number;
   lone: boolean;
-  before: Pick<Row, "complaints" | "size" | "status" | "losses" | "reporters">[];
+  before: Pick<Row, "size" | "status" | "losses" | "reporters">[];
   flags: string[];
   cut: number | null;
   part: number;
@@ -43,7 +43,7 @@ interface Cluster extends Row {
   /** Weaker links, of which the ends alone are here. */
   ties: Tie[];
   tied: (Link | Tie)[];
-  near: (Omit<Link, "ids" | "ends"> & { member: Member; there: string; cluster: string })[];
+  near: (Pick<Link, "a" | "weight" | "reporters" | "reason"> & { member: Member; there: string; cluster: string })[];
   bridges: { a: string; b: string; weight: number; side: number }[];
   readings: Reading[];
   suppliers: Supplier[];
