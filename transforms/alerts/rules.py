@@ -35,6 +35,7 @@ from transforms.arrow import (
     one_table,
     row_tuples,
     sorted_lookup,
+    true_mask,
 )
 from transforms.decisions import DecisionsInForce
 from transforms.engine import batches_of, table_of
@@ -43,7 +44,6 @@ from transforms.graph.cluster_facts import BURST_REPORTERS, most_within
 from transforms.graph.epochs import PREVIOUS
 from transforms.graph.incidence import MICROSECONDS_A_DAY, are_hard, copied_texts, first_of_spans
 from transforms.graph.robustness import CORE_COLUMNS, core_members
-from transforms.values import true_mask
 
 SAMPLE_SIZE = 10
 """Most record ids, and most members, that an alert names."""

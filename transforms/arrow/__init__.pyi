@@ -41,6 +41,7 @@ from .columns import (
     table_of_columns as table_of_columns,
     table_of_rows as table_of_rows,
     text_codes as text_codes,
+    true_mask as true_mask,
     with_column as with_column,
     with_items as with_items,
 )

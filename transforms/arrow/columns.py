@@ -150,6 +150,11 @@ def is_among(column: Any, values: Iterable[str]) -> Any:
     return pc.is_in(column, pa.array(list(values), TEXT))
 
 
+def true_mask(condition: Column) -> Array:
+    """Converts a boolean column to numpy, null as false."""
+    return pc.fill_null(condition, False).to_numpy(zero_copy_only=False)
+
+
 def text_codes(texts: pa.DictionaryArray) -> Array:
     """Returns the place of each text in its dictionary, -1 for null."""
     return pc.fill_null(texts.indices, -1).to_numpy().astype(np.int64)
@@ -221,7 +226,7 @@ def hash_text(values: Column) -> Array:
     hashed = np.fromiter(map(xxhash.xxh3_64_intdigest, texts), np.uint64, len(texts))
     hashed = (hashed & np.uint64(_POSITIVE)).astype(np.int64)
     if values.null_count:
-        hashed[pc.is_null(values).to_numpy(zero_copy_only=False)] = 0
+        hashed[true_mask(pc.is_null(values))] = 0
     return hashed
 
 
@@ -262,7 +267,7 @@ def sorted_lookup(keys: Array, wanted: Array) -> tuple[Array, Array]:
     many = len(wanted) > max(len(keys) // 2, _FEW_LOOKUPS)
     if many and (wanted[1:] < wanted[:-1]).any():
         places_found = pc.index_in(pa.array(wanted), value_set=pa.array(keys))
-        known = pc.is_valid(places_found).to_numpy(zero_copy_only=False)
+        known = true_mask(pc.is_valid(places_found))
         return pc.fill_null(places_found, 0).to_numpy().astype(np.int64), known
     places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return places, keys[places] == wanted

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.arrow.columns import Array, concat_ranges, string_array, string_buffers
+from transforms.arrow.columns import Array, concat_ranges, string_array, string_buffers, true_mask
 
 ALPHANUMERIC_BYTES = np.array([byte < 128 and chr(byte).isalnum() for byte in range(256)])
 """Bytes that are ASCII letters or digits; an underscore parts the digits of a number in a link."""
@@ -50,7 +50,7 @@ def find_spans(texts: pa.Array, pattern: str) -> Spans:
 
 def find_rare_spans(texts: pa.Array, pattern: str) -> Spans:
     """Finds what `find_spans` does, faster where few texts match: the others are only tested."""
-    rows = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, pattern), False))
+    rows = np.flatnonzero(true_mask(pc.match_substring_regex(texts, pattern)))
     spans = find_spans(texts.take(rows), pattern)
     return spans._replace(rows=rows[spans.rows])
 

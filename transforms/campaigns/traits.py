@@ -25,13 +25,13 @@ from transforms.arrow import (
     row_tuples,
     sorted_lookup,
     sorted_unique,
+    true_mask,
     with_column,
 )
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, clusters_of
 from transforms.graph.incidence import WORDLESS, are_hard, first_of_spans, has_loss, shared_text
 from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.robustness import near_misses
-from transforms.values import true_mask
 
 USE = pa.schema(
     {

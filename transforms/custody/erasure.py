@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from schemas.enums import RecordKind
 from schemas.field import TEXT, Rows
-from transforms.arrow import Array, with_column
-from transforms.values import trim_text, true_mask
+from transforms.arrow import Array, true_mask, with_column
+from transforms.values import trim_text
 
 RECORD_KEY = ("record_kind", "source_org", "record_id")
 """Columns that name a record."""

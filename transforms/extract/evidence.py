@@ -18,7 +18,7 @@ from schemas.call import CALL_READ, E164_COLUMNS
 from schemas.complaint import COMPLAINT_READ, COMPLAINT_TEXTS
 from schemas.enums import RecordKind, Speaker
 from schemas.mention import EVIDENCE, MENTIONS
-from transforms.arrow import fill_columns, implode, with_items
+from transforms.arrow import fill_columns, implode, true_mask, with_items
 from transforms.decode import cut_to_search_limit
 from transforms.extract.fields import call_mentions, complaint_mentions, count_unreadable_numbers
 from transforms.extract.fingerprints import (
@@ -29,7 +29,7 @@ from transforms.extract.fingerprints import (
 )
 from transforms.extract.impersonation import BRAND, find_impersonation, infer_brands, known_brands
 from transforms.extract.sensitive_text import Papers, find_private, papers_in_narratives
-from transforms.values import NO_RULES, SourceRules, call_reporter_keys, reporter_keys, true_mask
+from transforms.values import NO_RULES, SourceRules, call_reporter_keys, reporter_keys
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,

@@ -28,6 +28,7 @@ from transforms.arrow import (
     slice_bytes,
     stable_order,
     string_buffers,
+    true_mask,
 )
 
 LONGEST = 20_000
@@ -164,7 +165,7 @@ def fingerprint_rows(complaints: pa.RecordBatch) -> pa.RecordBatch:
     within = (winnowed.word - tokens.bounds[winnowed.text]).astype(np.int32)
     places = {"starts": tokens.start[winnowed.word], "ends": tokens.end[last]}
     lists = {"values": winnowed.value, "words": within, **places}
-    named = pc.is_valid(complaints["victim_id"]).to_numpy(zero_copy_only=False)
+    named = true_mask(pc.is_valid(complaints["victim_id"]))
     key = hash_columns(complaints, ["source_org", "victim_id"])
     record = hash_columns(complaints, ["source_org", "complaint_id"])
     text = hash_text(complaints["narrative"])

@@ -33,6 +33,7 @@ from transforms.arrow import (
     map_distinct,
     repeat_for_duplicates,
     slice_spans,
+    true_mask,
 )
 from transforms.decode import (
     SEARCH_LIMIT,
@@ -43,7 +44,6 @@ from transforms.decode import (
     without_accents,
 )
 from transforms.extract.kinds import domain
-from transforms.values import true_mask
 
 LANGUAGES = ("en", "es", "de", "fr", "hi")
 """Languages of the lures; hi is Hindi in Latin letters, mixed with English."""

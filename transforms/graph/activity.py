@@ -28,12 +28,13 @@ from transforms.arrow import (
     sum_by_group,
     table_of_columns,
     text_codes,
+    true_mask,
     with_column,
 )
 from transforms.custody import record_keys
 from transforms.graph.incidence import MICROSECONDS_A_DAY, are_hard
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
-from transforms.values import Crowds, true_mask
+from transforms.values import Crowds
 from transforms.victims import MOST_RECORDS
 from transforms.victims.stated_numbers import STATED_FIELDS
 

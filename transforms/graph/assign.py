@@ -31,6 +31,7 @@ from transforms.arrow import (
     is_among,
     map_distinct,
     sorted_lookup,
+    true_mask,
     with_column,
 )
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
@@ -47,7 +48,7 @@ from transforms.graph.supplier_likelihood import (
     supplier_counts_by_node,
     supplier_use,
 )
-from transforms.values import NO_CROWDS, Crowds, true_mask
+from transforms.values import NO_CROWDS, Crowds
 
 COMPONENTS, COUNTERS, CACHE_COUNTERS = "islands", "counters", "cache_counters"
 

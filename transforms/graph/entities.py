@@ -45,6 +45,7 @@ from transforms.arrow import (
     map_distinct,
     one_table,
     table_of_columns,
+    true_mask,
     with_column,
 )
 from transforms.custody import CONTESTED_IDENTIFIERS, RegisterKey
@@ -78,7 +79,7 @@ from transforms.graph.activity import (
 from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS
 from transforms.graph.incidence import IN_GRAPH, MICROSECONDS_A_DAY
 from transforms.graph.replaced import GONE, count_replaced
-from transforms.values import NO_CROWDS, Crowds, true_mask, with_reporters_of_complaints
+from transforms.values import NO_CROWDS, Crowds, with_reporters_of_complaints
 from transforms.victims import (
     NOT_REGISTERED,
     REGISTERED,

@@ -15,11 +15,10 @@ from schemas.entity import ENTITY, are_withheld, without_epochs
 from schemas.enums import EntityKind, Status, Strength
 from schemas.facts import Facts, fact, facts_of, reasons_and_facts
 from schemas.field import FLAG, INTEGER, NUMBER, TEXT
-from transforms.arrow import Array, batch_of_columns, hash_text, row_tuples, with_column
+from transforms.arrow import Array, batch_of_columns, hash_text, row_tuples, true_mask, with_column
 from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.incidence import IN_GRAPH
-from transforms.values import true_mask
 
 TIE_COUNTS = ("link_reporters", "tying_reporters", "elsewhere")
 

@@ -32,12 +32,13 @@ from transforms.arrow import (
     sorted_lookup,
     stable_order,
     sum_by_group,
+    true_mask,
     with_column,
 )
 from transforms.custody import CounterValue
 from transforms.extract import WHOLE_TEXT
 from transforms.graph import link_weights
-from transforms.values import NO_CROWDS, OFFERED_CALLED, UNNAMED, Crowds, is_pseudonym, true_mask
+from transforms.values import NO_CROWDS, OFFERED_CALLED, UNNAMED, Crowds, is_pseudonym
 
 MICROSECONDS_A_DAY = 86_400_000_000
 

@@ -26,7 +26,15 @@ from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.facts import Fact, Facts, fact
 from schemas.field import INTEGER, TEXT, Row
 from schemas.tables import CONTESTED as CONTESTED_TABLE
-from transforms.arrow import Array, aggregate, distinct_rows, is_among, row_tuples, with_column
+from transforms.arrow import (
+    Array,
+    aggregate,
+    distinct_rows,
+    is_among,
+    row_tuples,
+    true_mask,
+    with_column,
+)
 from transforms.custody import (
     PrivateKey,
     check_private,
@@ -44,7 +52,6 @@ from transforms.gates import open_bytes
 from transforms.graph.activity import ROLE_COUNTS
 from transforms.graph.epochs import CORROBORATED
 from transforms.graph.refinement import BUSINESS_LINES
-from transforms.values import true_mask
 from transforms.victims.stated_numbers import CLAIM
 
 CONTEST_RATIO = 3

@@ -35,6 +35,7 @@ from transforms.arrow import (
     list_items,
     row_tuples,
     sorted_lookup,
+    true_mask,
 )
 from transforms.decode import (
     SEARCH_LIMIT,
@@ -53,7 +54,6 @@ from transforms.extract.kinds.gift_card import drop_gift_card_payees
 from transforms.extract.kinds.url import mask_link_addresses
 from transforms.extract.sensitive_text import hash_link_tokens, mask_papers
 from transforms.graph.entities import WITHHELD
-from transforms.values import true_mask
 from transforms.victims import identifier_matcher, record_texts
 from transforms.victims.identifier_matcher import (
     MIN_IDENTIFIER_LENGTH,

@@ -37,6 +37,7 @@ from transforms.arrow import (
     one_batch,
     one_table,
     row_tuples,
+    true_mask,
     with_column,
 )
 from transforms.custody import RECORD_KEY, ErasureList, record_keys
@@ -55,7 +56,7 @@ from transforms.extract.fingerprints import (
 from transforms.graph.replaced import GONE, GONE_ITEM, gone_from_versions
 from transforms.redact.rejects import stated_victim_numbers_in_rejects
 from transforms.validate import RECORD_ORDER, content_hashes, versions_of, winning_rows
-from transforms.values import NO_RULES, SourceRules, true_mask
+from transforms.values import NO_RULES, SourceRules
 from transforms.victims.identifier_matcher import ComplaintNumbers
 from transforms.victims.stated_numbers import (
     STATED_NUMBER,

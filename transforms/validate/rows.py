@@ -27,7 +27,7 @@ from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.field import FLAG
 from schemas.reject import Code
 from schemas.signed_fields import SLUG
-from transforms.arrow import Array, map_distinct, with_items
+from transforms.arrow import Array, map_distinct, true_mask, with_items
 from transforms.custody import ERASED, Erasures
 from transforms.decode.readings import may_hold_contact, opened_ids
 from transforms.engine import KIND_PLURAL, count_values, tagged
@@ -185,7 +185,7 @@ class BatchChecks:
 
     def refuse(self, bad: Array | pa.Array, code: Code, name: str, message: str) -> None:
         """Marks the rows of `bad`, unless an earlier check already refused them; null is no."""
-        for row in np.flatnonzero(casts.true_mask(bad) if isinstance(bad, pa.Array) else bad):
+        for row in np.flatnonzero(true_mask(bad) if isinstance(bad, pa.Array) else bad):
             self.faults.setdefault(int(row), (code, name, message))
 
     def require(self, name: str, trimmed: pa.Array) -> None:
@@ -214,7 +214,7 @@ class BatchChecks:
         """Returns a typed column and its bad rows, without those that say "unknown"."""
         if not bad.any():
             return typed, bad
-        unknown = bad & casts.true_mask(map_distinct(texts, casts.says_unknown, FLAG))
+        unknown = bad & true_mask(map_distinct(texts, casts.says_unknown, FLAG))
         self.count_coerced(name, unknown)
         return pc.if_else(unknown, None, typed), bad & ~unknown
 
@@ -333,13 +333,13 @@ def _complaint_own_numbers(batch: BatchChecks) -> Iterator[tuple[Array, pa.Array
     lists = batch.typed["phone_numbers"]
     rows = _rows_of_items(lists)
     items = lists.flatten()
-    own = casts.true_mask(pc.equal(pc.struct_field(items, "role"), enums.Role.VICTIM))
+    own = true_mask(pc.equal(pc.struct_field(items, "role"), enums.Role.VICTIM))
     yield rows[own], pc.struct_field(items, "raw").filter(own)
 
 
 def _call_own_numbers(batch: BatchChecks) -> Iterator[tuple[Array, pa.Array]]:
     for name, suspects in enums.SUSPECT_NUMBER_DIRECTIONS.items():
-        theirs = ~casts.true_mask(pc.equal(batch.typed["direction"], suspects.value))
+        theirs = ~true_mask(pc.equal(batch.typed["direction"], suspects.value))
         rows = np.flatnonzero(theirs)
         yield rows, batch.rows[name].take(rows)
 
@@ -390,7 +390,7 @@ def _without_contacts(batch: BatchChecks, words: pa.Array, name: str) -> pa.Arra
 
 def _may_hold_contacts(names: pa.Array) -> Array:
     """Returns a mask of the names that may be a number or an address; few are distinct."""
-    return casts.true_mask(map_distinct(names, may_hold_contact, FLAG))
+    return true_mask(map_distinct(names, may_hold_contact, FLAG))
 
 
 def _check_payments(batch: BatchChecks) -> None:

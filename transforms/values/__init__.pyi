@@ -5,7 +5,6 @@ from .casts import (
     number_digits as number_digits,
     plain_words as plain_words,
     trim_text as trim_text,
-    true_mask as true_mask,
     word_lists as word_lists,
 )
 from .reporters import (

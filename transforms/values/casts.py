@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import ALPHA_2, COUNTRIES, CURRENCIES
 from schemas.field import AMOUNT, INTEGER, NUMBER, TEXT, TIMESTAMP
-from transforms.arrow import Array, is_among, map_distinct
+from transforms.arrow import Array, is_among, map_distinct, true_mask
 from transforms.decode import load_reference_data
 
 EARLIEST_DATE = datetime(1990, 1, 1, tzinfo=UTC)
@@ -94,11 +94,6 @@ def trim_text(column: pa.Array) -> pa.Array:
     """Trims a column of surrounding blanks; empty text becomes null."""
     trimmed = pc.utf8_trim_whitespace(column)
     return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
-
-
-def true_mask(condition: pa.Array) -> Array:
-    """Converts a boolean column to numpy, null as false."""
-    return pc.fill_null(condition, False).to_numpy(zero_copy_only=False)
 
 
 def _parse_distinct(column: pa.Array, kind: pa.DataType, read: Callable[[str], object]) -> Checked:

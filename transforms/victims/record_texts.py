@@ -33,13 +33,13 @@ from transforms.arrow import (
     slice_bytes,
     string_array,
     string_buffers,
+    true_mask,
 )
 from transforms.decode import find_by_row
 from transforms.decode.addresses import ADDRESS_HINT, possible_addresses
 from transforms.decode.escapes import WEB_ESCAPE, Span
 from transforms.decode.number_words import DIGIT_WORDS_HINT, read_digits
 from transforms.decode.readings import OPENED, TOKEN_HINT, has_token, readings_of_digits
-from transforms.values import true_mask
 from transforms.victims.identifier_matcher import MIN_IDENTIFIER_LENGTH
 
 MIN_DIGITS = 7

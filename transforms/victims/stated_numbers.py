@@ -19,17 +19,19 @@ import pyarrow.compute as pc
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, EntityKind, RecordKind, Role
 from schemas.field import INTEGER, TEXT
 from schemas.mention import EVIDENCE, MENTIONS, ROW
-from transforms.arrow import Array, each_once, explode, hash_text, implode, row_tuples, with_column
+from transforms.arrow import (
+    Array,
+    each_once,
+    explode,
+    hash_text,
+    implode,
+    row_tuples,
+    true_mask,
+    with_column,
+)
 from transforms.decode import mask_rows
 from transforms.engine import MAIN, Pure
-from transforms.values import (
-    NO_RULES,
-    SourceRules,
-    call_reporter_keys,
-    is_of_many,
-    reporter_keys,
-    true_mask,
-)
+from transforms.values import NO_RULES, SourceRules, call_reporter_keys, is_of_many, reporter_keys
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,

@@ -44,6 +44,7 @@ from transforms.arrow import (
     one_table,
     row_tuples,
     sorted_lookup,
+    true_mask,
 )
 from transforms.custody import (
     Erasures,
@@ -57,7 +58,6 @@ from transforms.custody import (
 from transforms.decode.escapes import read_plainly
 from transforms.engine import KeyedInput, PerPartition, batches_of
 from transforms.gates import open_bytes
-from transforms.values import true_mask
 from transforms.victims.number_index import IDD_PREFIXES, trunk_prefix
 from transforms.victims.record_texts import MIN_DIGITS, candidate_digits, find_digits, record_texts
 from transforms.victims.stated_numbers import chosen_names
