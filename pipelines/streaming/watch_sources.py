@@ -44,10 +44,10 @@ from transforms.read import (
     ReadOptions,
     ReadShards,
     Record,
+    Reject,
     Shard,
     file_layout,
     folder_entries,
-    make_reject,
     raw_blocks,
     recognize_file,
     rejects_batch,
@@ -432,7 +432,7 @@ class TopicFeed:
         message = f"{first - left} records were deleted by the broker before they were read"
         origin = Origin(_partition_label(partition), "unknown", self._kinds[partition.topic])
         record = Record(left + 1, b"", 0)
-        return rejects_batch([make_reject(origin, record, Code.UNREADABLE_FILE, message)])
+        return rejects_batch([Reject(origin, record, Code.UNREADABLE_FILE, message)])
 
     def _write_shards(self, partition: Any, records: Iterable[Any]) -> list[Shard]:
         """Writes records as lines, a file for each run of offsets; line numbers give offsets."""
@@ -553,7 +553,7 @@ def _file_reject(kind: RecordKind, name: str, error: InputError) -> pa.RecordBat
     record = Record(0, b"", 0)
     message = f"the file is not read: {error.problem}; {error.remedy}"
     return rejects_batch(
-        [make_reject(Origin(name, "unknown", kind), record, Code.UNREADABLE_FILE, message)]
+        [Reject(Origin(name, "unknown", kind), record, Code.UNREADABLE_FILE, message)]
     )
 
 

@@ -38,9 +38,5 @@ from .read_records import (
     read_shard as read_shard,
     scan_file as scan_file,
 )
-from .rejects import (
-    decode_raw as decode_raw,
-    make_reject as make_reject,
-    rejects_batch as rejects_batch,
-)
+from .rejects import Reject as Reject, decode_raw as decode_raw, rejects_batch as rejects_batch
 from .samples import Sample as Sample, preview as preview, sample_file as sample_file

@@ -32,7 +32,7 @@ from transforms.read.dialects import (
 from transforms.read.files import InputFile, ReadOptions, most_work, open_raw, raw_blocks, work_of
 from transforms.read.framing import Origin, Record, chunk_records, physical_lines
 from transforms.read.parquet_limits import DamagedParquetError, open_parquet, parquet_batches
-from transforms.read.rejects import make_reject, rejects_batch
+from transforms.read.rejects import Reject, rejects_batch
 
 SHARD_BYTES = 16 * 1024 * 1024
 
@@ -184,7 +184,7 @@ def read_shard(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.Rec
                 yield REJECTS, rejects_batch(rejects)
     except DamagedParquetError as error:
         row, code, message = error.args
-        damage = make_reject(file_origin(shard.file), Record(row, b"", 0), code, message)
+        damage = Reject(file_origin(shard.file), Record(row, b"", 0), code, message)
         yield REJECTS, rejects_batch([damage])
 
 
@@ -245,7 +245,7 @@ def _read_or_reject(shard: Shard, options: ReadOptions) -> Iterator[TaggedOutput
     except FileNotFoundError:
         message = "the file was removed before it was read from here on"
         record = Record(shard.first_line, b"", 0)
-        gone = make_reject(file_origin(shard.file), record, Code.UNREADABLE_FILE, message)
+        gone = Reject(file_origin(shard.file), record, Code.UNREADABLE_FILE, message)
         yield TaggedOutput(REJECTS, rejects_batch([gone]))
 
 

@@ -3,50 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pyarrow as pa
 
-from schemas.enums import RecordKind, Stage
+from schemas.enums import Stage
 from schemas.reject import RAW_LIMIT, REJECT, Code
 from transforms.arrow import batch_of_columns
 from transforms.read.framing import Origin, Record
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """One refused row; `message` is for people and holds nothing from the row.
+class Reject(NamedTuple):
+    """One refused row; `message` is for people and holds nothing from the row."""
 
-    `size` is the row's true length in bytes where `raw` is already cut.
-    """
-
-    source: str
-    position: int
-    format: str
-    record_kind: RecordKind
-    raw: bytes
+    origin: Origin
+    record: Record
     code: Code
     message: str
     field: str | None = None
     stage: Stage = Stage.READ
-    size: int | None = None
-
-
-def make_reject(
-    origin: Origin, record: Record, code: Code, message: str, field: str | None = None
-) -> Reject:
-    """Makes the reject of a record that reading refused."""
-    return Reject(
-        source=origin.source,
-        position=record.position,
-        format=origin.format_of(record),
-        record_kind=origin.kind,
-        raw=record.data,
-        code=code,
-        message=message,
-        field=field,
-        size=record.size,
-    )
 
 
 def encode_raw(raw: bytes) -> tuple[str, str]:
@@ -70,13 +45,15 @@ def decode_raw(raw: str, raw_encoding: str) -> bytes:
 
 def rejects_batch(rejects: Sequence[Reject]) -> pa.RecordBatch:
     """Builds a batch of `schemas.reject.REJECT`, in the order given."""
-    names = ("source", "position", "format", "record_kind", "stage", "code", "field", "message")
-    texts = [encode_raw(reject.raw) for reject in rejects]
+    names = ("stage", "code", "field", "message")
+    texts = [encode_raw(reject.record.data) for reject in rejects]
     columns = {name: [getattr(reject, name) for reject in rejects] for name in names} | {
+        "source": [reject.origin.source for reject in rejects],
+        "position": [reject.record.position for reject in rejects],
+        "format": [reject.origin.format_of(reject.record) for reject in rejects],
+        "record_kind": [reject.origin.kind for reject in rejects],
         "raw": [text for text, _ in texts],
         "raw_encoding": [encoding for _, encoding in texts],
-        "raw_bytes": [
-            len(reject.raw) if reject.size is None else reject.size for reject in rejects
-        ],
+        "raw_bytes": [reject.record.size for reject in rejects],
     }
     return batch_of_columns(columns, REJECT)

@@ -31,7 +31,7 @@ from transforms.read.adapters import input_contract, mapped
 from transforms.read.files import ReadOptions
 from transforms.read.framing import MAX_ROW_BYTES, Origin, Record
 from transforms.read.read_records import REJECTS, TAGS
-from transforms.read.rejects import Reject, make_reject, rejects_batch
+from transforms.read.rejects import Reject, rejects_batch
 from transforms.stream.state import TICKS, Clock
 
 BATCH_MESSAGES = 4_096
@@ -127,7 +127,7 @@ def read_messages(
                 records.append(record)
             else:
                 why = "the message holds no value that is read"
-                refused.append(make_reject(origin, record, code, why))
+                refused.append(Reject(origin, record, code, why))
         named = replace(options, source_org=org or options.source_org)
         rows, rejects = read(origin, records, named)
         if rows.num_rows:

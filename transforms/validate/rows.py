@@ -24,13 +24,14 @@ from apache_beam.pvalue import TaggedOutput
 from schemas import enums
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED
-from schemas.field import FLAG
+from schemas.field import FLAG, INTEGER
 from schemas.reject import Code
 from schemas.signed_fields import SLUG
-from transforms.arrow import Array, map_distinct, true_mask, with_items
+from transforms.arrow import Array, map_distinct, row_tuples, true_mask, with_items
 from transforms.custody import ERASED, Erasures
 from transforms.decode.readings import may_hold_contact, opened_ids
 from transforms.engine import KIND_PLURAL, count_values, tagged
+from transforms.read.framing import Origin, Record
 from transforms.read.rejects import Reject, rejects_batch
 from transforms.values import casts
 
@@ -186,7 +187,7 @@ class BatchChecks:
     def refuse(self, bad: Array | pa.Array, code: Code, name: str, message: str) -> None:
         """Marks the rows of `bad`, unless an earlier check already refused them; null is no."""
         for row in np.flatnonzero(true_mask(bad) if isinstance(bad, pa.Array) else bad):
-            self.faults.setdefault(int(row), (code, name, message))
+            self.faults.setdefault(int(row), (code, message, name))
 
     def require(self, name: str, trimmed: pa.Array) -> None:
         """Refuses the rows where a column is absent."""
@@ -239,16 +240,16 @@ class BatchChecks:
             for field in schema
         ]
         kept = pa.record_batch(columns, schema)
+        refused = sorted(self.faults)
+        kept_of_refused = row_tuples(self.rows.select(_KEPT).take(pa.array(refused, INTEGER)))
         rejects = [
             Reject(
-                **{name: self.rows[name][row].as_py() for name in _KEPT},
-                record_kind=kind,
-                stage=enums.Stage.VALIDATE,
-                code=code,
-                field=name,
-                message=message,
+                Origin(source, written, kind),
+                Record(position, raw, len(raw)),
+                *self.faults[row],
+                enums.Stage.VALIDATE,
             )
-            for row, (code, name, message) in sorted(self.faults.items())
+            for row, (source, position, written, raw) in zip(refused, kept_of_refused, strict=True)
         ]
         return kept, rejects_batch(rejects), self.coerced
 

@@ -33,7 +33,7 @@ from transforms.read.framing import (
     split_cells,
 )
 from transforms.read.parquet_limits import plain_text
-from transforms.read.rejects import Reject, make_reject
+from transforms.read.rejects import Reject
 from transforms.values import trim_text
 
 T = TypeVar("T")
@@ -156,7 +156,7 @@ def checked_cells(record: Record, cells: list[str], width: int) -> list[str]:
 
 def refuse_all(origin: Origin, records: Sequence[Record], message: str) -> Parsed:
     """Returns a reject for each record: nothing reads its format."""
-    rejects = [make_reject(origin, record, Code.BAD_VALUE, message, "format") for record in records]
+    rejects = [Reject(origin, record, Code.BAD_VALUE, message, "format") for record in records]
     return pa.RecordBatch.from_pylist([], schema=LOOSE_SCHEMAS[origin.kind]), rejects
 
 
@@ -176,9 +176,9 @@ def read_each(
         try:
             values.append(read(record, *rest))
         except BadRecordError as bad:
-            rejects.append(make_reject(origin, record, *bad.args))
+            rejects.append(Reject(origin, record, *bad.args))
         except UnicodeDecodeError:
-            rejects.append(make_reject(origin, record, Code.BAD_ENCODING, "not valid UTF-8"))
+            rejects.append(Reject(origin, record, Code.BAD_ENCODING, "not valid UTF-8"))
         else:
             good.append(record)
     return good, values, rejects

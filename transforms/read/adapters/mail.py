@@ -36,7 +36,7 @@ from transforms.read.adapters.input_contract import read_records
 from transforms.read.bounded_process import run_bounded
 from transforms.read.files import ReadOptions
 from transforms.read.framing import MAX_ROW_BYTES, Origin, Record, physical_lines
-from transforms.read.rejects import make_reject
+from transforms.read.rejects import Reject
 from transforms.values import MAIL_ID
 
 MAX_NESTING = 10
@@ -220,7 +220,7 @@ def read_mail(origin: Origin, records: Sequence[Record], options: ReadOptions) -
             rows.append(complaint)
         else:
             message = "a message without text, link and sender, as far as it is read"
-            rejects.append(make_reject(origin, complaint, Code.BAD_VALUE, message))
+            rejects.append(Reject(origin, complaint, Code.BAD_VALUE, message))
     batch, refused = read_records(origin, rows, options)
     return batch, rejects + refused
 

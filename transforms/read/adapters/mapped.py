@@ -30,7 +30,7 @@ from transforms.read.dialects import array_blocks
 from transforms.read.files import InputError, InputFile, ReadOptions
 from transforms.read.framing import BadRecordError, Origin, Record
 from transforms.read.parquet_limits import parquet_schema, plain_values
-from transforms.read.rejects import Reject, make_reject
+from transforms.read.rejects import Reject
 from transforms.values import casts, times
 
 Row = Mapping[str, Sequence[str]]
@@ -351,7 +351,7 @@ def read(origin: Origin, records: Sequence[Record], options: ReadOptions) -> bas
             # A row of which no column can be told may have a victim's number anywhere.
             data = _NUMBER.sub(_masked, record.data) if shown is None else shown
             kept = record._replace(data=data, size=len(data))
-            rejects.append(make_reject(origin, kept, *bad.args))
+            rejects.append(Reject(origin, kept, *bad.args))
         else:
             good.append(record._replace(data=shown))
     return base.build_from_rows(origin, good, rows), rejects

@@ -26,7 +26,7 @@ from transforms.read.adapters import (
 )
 from transforms.read.files import TOO_MUCH, InputFile, ReadOptions
 from transforms.read.framing import MAX_COMMAS, Origin, Record, join_cells, split_cells
-from transforms.read.rejects import decode_raw, make_reject
+from transforms.read.rejects import Reject, decode_raw
 
 _NEEDED_COLUMNS = ("record_kind", "format", "raw", "raw_encoding", "raw_bytes")
 
@@ -95,7 +95,7 @@ def file_origin(file: InputFile) -> Origin:
 def parse_records(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
     """Parses records of one origin: loose rows of its kind, and a reject for every other one."""
     rejects = [
-        make_reject(origin, record, record.fault, _FAULTS[record.fault])
+        Reject(origin, record, record.fault, _FAULTS[record.fault])
         for record in records
         if record.fault
     ]

@@ -118,9 +118,9 @@ def test_an_escape_breaks_no_json():
 
 def test_a_reject_shows_no_number():
     parsed = parse({"variables": [leg()["variables"]], "callflow": []})
-    assert parsed.size == len(parsed.raw)
-    assert json.loads(parsed.raw)
-    shown = mask_rejected_text(parsed.raw.decode(), "call")
+    assert parsed.record.size == len(parsed.record.data)
+    assert json.loads(parsed.record.data)
+    shown = mask_rejected_text(parsed.record.data.decode(), "call")
     assert "2025550143" not in shown
     assert "8885550123" not in shown
 
@@ -128,10 +128,9 @@ def test_a_reject_shows_no_number():
 @pytest.mark.parametrize("pack", [bytes, *COMPRESS.values()])
 @pytest.mark.parametrize("joint", [b"\n".join, lambda rows: b"[" + b",\n".join(rows) + b"]"])
 @pytest.mark.parametrize("count", [1, 3])
-def test_files_of_one_object_of_lines_and_of_an_array(tmp_path, pack, joint, count):
-    path = tmp_path / "a.cdr.json"
+def test_files_of_one_object_of_lines_and_of_an_array(written, pack, joint, count):
     rows = [json.dumps(leg(VARIABLES | {"uuid": str(n)})).encode() for n in range(count)]
-    path.write_bytes(pack(joint(rows)))
+    path = written(pack(joint(rows)), "a.cdr.json")
     tables, _ = read_file(path, calls=True)
     assert [row["call_id"] for row in tables["calls"]] == [str(n) for n in range(count)]
     assert {row["format"] for row in tables["calls"]} == {"freeswitch"}

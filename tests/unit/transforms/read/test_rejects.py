@@ -7,12 +7,13 @@ from schemas.enums import RecordKind
 from schemas.reject import REJECT, Code
 from tests.support.read_files import FOIA_HEADER_WITH_EXTENSION, read_file
 from transforms.read.adapters import asterisk_cdr
-from transforms.read.framing import join_cells
+from transforms.read.framing import Origin, Record, join_cells
 from transforms.read.rejects import Reject, rejects_batch
 
 
 def one(position, format_, raw, kind=RecordKind.COMPLAINT, size=None):
-    return Reject("f", position, format_, kind, raw, Code.BAD_VALUE, "m", size=size)
+    record = Record(position, raw, size or len(raw))
+    return Reject(Origin("f", format_, kind), record, Code.BAD_VALUE, "m")
 
 
 def fed_back(tmp_path, rejects, **how):
@@ -53,9 +54,8 @@ def test_each_row_is_read_by_its_own_adapter(tmp_path):
     assert [row["position"] for row in fed_back(tmp_path, rejects, calls=True)["calls"]] == [6]
 
 
-def test_rows_that_reading_rejects_can_be_fixed_and_read(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text('received_at,complaint_id,source_org\nt,1,x\nt,"2,x\nt,3\n')
+def test_rows_that_reading_rejects_can_be_fixed_and_read(tmp_path, written):
+    path = written('received_at,complaint_id,source_org\nt,1,x\nt,"2,x\nt,3\n')
     first, _ = read_file(path)
     assert [row["position"] for row in first["rejects"]] == [3, 4]
     fixed = [row | {"raw": f"t,{n},x"} for n, row in enumerate(first["rejects"], 2)]
@@ -67,9 +67,10 @@ def test_rows_that_reading_rejects_can_be_fixed_and_read(tmp_path):
     assert not second["rejects"]
 
 
-def test_messages_hold_nothing_from_the_row(tmp_path):
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"complaint_id":"1"}\n{"complaint_id":["secret"]}\n{"secret\n["secret"]\n')
+def test_messages_hold_nothing_from_the_row(written):
+    path = written(
+        '{"complaint_id":"1"}\n{"complaint_id":["secret"]}\n{"secret\n["secret"]\n', "a.jsonl"
+    )
     tables, _ = read_file(path)
     assert len(tables["rejects"]) == 3
     assert not any("secret" in row["message"] for row in tables["rejects"])

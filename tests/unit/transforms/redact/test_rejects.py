@@ -10,7 +10,7 @@ import pytest
 from schemas.reject import REJECT, Code
 from tests.unit.transforms.redact.test_redact_records import OWN, VICTIM
 from transforms.read.framing import Origin, Record
-from transforms.read.rejects import make_reject, rejects_batch
+from transforms.read.rejects import Reject, rejects_batch
 from transforms.redact.rejects import (
     mask_rejected_text,
     mask_rejects,
@@ -23,9 +23,7 @@ NOTHING = np.empty(0, np.int64)
 def rejects(*raws, kind="complaint"):
     origin = Origin("f", "jsonl", kind)
     records = [Record(n, raw.encode(), len(raw)) for n, raw in enumerate(raws, 1)]
-    return rejects_batch(
-        [make_reject(origin, record, Code.BROKEN_JSON, "broken") for record in records]
-    )
+    return rejects_batch([Reject(origin, record, Code.BROKEN_JSON, "broken") for record in records])
 
 
 def test_a_number_stated_elsewhere_is_masked_at_the_same_length():

@@ -17,7 +17,7 @@ from transforms.decisions import DecisionsInForce
 from transforms.extract import call_scripts
 from transforms.extract.evidence import complaint_evidence
 from transforms.read.framing import Origin, Record
-from transforms.read.rejects import make_reject, rejects_batch
+from transforms.read.rejects import Reject, rejects_batch
 from transforms.stream.delta import (
     DELTA_EVIDENCE,
     RECORD,
@@ -147,7 +147,7 @@ def test_a_victims_number_outlives_the_row_that_stated_it_and_then_expires():
     late = delta_of(record("c1", 9, 1), record("c2", 9, 1))  # replace both
     row = json.dumps({"phone_numbers": [{"raw": f"+1{NUMBERS[2]}", "role": "victim"}]})
     origin = Origin("t", "jsonl", RecordKind.COMPLAINT)
-    refused = rejects_batch([make_reject(origin, Record(1, row.encode(), 0), "bad_time", "no")])
+    refused = rejects_batch([Reject(origin, Record(1, row.encode(), 0), "bad_time", "no")])
     deltas = [early, late, rejects_to_delta(refused, START)]
     # A row without a pseudonym is that of its organisation's day: two days are two reporters.
     expected = [

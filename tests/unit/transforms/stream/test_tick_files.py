@@ -15,7 +15,7 @@ from tests.end_to_end.streaming.test_alerts import KNOWN, NEW
 from tests.support.run_pipeline import jsonl, run
 from transforms.custody import manifest
 from transforms.local import LocalExecutor
-from transforms.read import Origin, Record, make_reject, rejects_batch
+from transforms.read import Origin, Record, Reject, rejects_batch
 from transforms.stream import WriteRejects, tick_files
 from transforms.stream.tick_files import KnownMembers, read_known_members, rejects_file_name
 
@@ -76,7 +76,7 @@ def test_a_name_leads_nowhere_else_and_is_not_passed_over(source, position):
 def test_rejects_are_there_whole_or_as_they_were(tmp_path, monkeypatch):
     def write(position):
         pipeline = beam.Pipeline()
-        reject = make_reject(
+        reject = Reject(
             Origin("complaints/a.jsonl", "jsonl", RecordKind.COMPLAINT),
             Record(position, b"{", 0),
             Code.BROKEN_JSON,
