@@ -278,10 +278,8 @@ def known_legitimate_of_run(run: Run) -> KnownLegitimate:
         for fact in facts_of(row["facts"])
         if fact.code in (*KNOWN_LEGITIMATE, EARLIER_VERSION)
     }
-    ids = tuple(sorted(known))
-    return KnownLegitimate(
-        ids, tuple(known[entity_id].sentence() for entity_id in ids), frozenset(), facts=known
-    )
+    why = {entity_id: fact.sentence() for entity_id, fact in known.items()}
+    return KnownLegitimate(why, facts=known)
 
 
 def _check_given_again(arguments: Namespace, options: Json) -> None:

@@ -258,7 +258,7 @@ def _covered(left: list[str], decision: Withdrawal) -> Iterable[str]:
     """Returns the identifiers, without epochs, that a decision takes back."""
     entity_id = without_epoch(decision.entity_id)
     if decision.kind == DecisionKind.LEGITIMATE:
-        return _listed(left, KnownLegitimate((entity_id,), ("",), frozenset()))
+        return _listed(left, KnownLegitimate({entity_id: ""}))
     if decision.kind == DecisionKind.DISPUTE:
         members = set(map(without_epoch, decision.members))
         return [each for each in left if each == entity_id or each in members]

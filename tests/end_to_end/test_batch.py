@@ -240,7 +240,7 @@ def test_no_victims_number_is_in_any_file(world):
     known = allowlist.shipped_allowlist().merged(
         allowlist.parse_allowlist(listed, "legitimate.csv")
     )
-    published = {entity_id.partition(":")[2] for entity_id in known.entity_ids}
+    published = {entity_id.partition(":")[2] for entity_id in known.why}
     own = {raw for raw in victims_of(folder) if raw.startswith("+")} - published
     assert len(own) > 500
     runs = set(re.findall(r"\d(?:[\s().-]{0,3}\d){5,20}", text_of(output)))
@@ -255,7 +255,7 @@ def test_nobody_known_legitimate_is_a_member(world):
     members = set(column(output, MEMBERS, "entity_id"))
     entities = by_key(output, ENTITIES)
     assert not [
-        entity_id for entity_id in allowlist.shipped_allowlist().entity_ids if entity_id in members
+        entity_id for entity_id in allowlist.shipped_allowlist().why if entity_id in members
     ]
     with (folder / "legitimate.csv").open(encoding="utf-8") as file:
         listed = [allowlist.canonical_entity_id(row["entity_id"]) for row in csv.DictReader(file)]

@@ -43,7 +43,7 @@ from schemas.entity import withheld_id, without_epoch
 from schemas.facts import Fact, fact
 from schemas.field import FLAG, TEXT, TIMESTAMP, Row
 from transforms.custody import CounterValue
-from transforms.extract.allowlist import KnownLegitimate, make_allowlist
+from transforms.extract.allowlist import KnownLegitimate
 
 SHOWN = pa.schema(
     {
@@ -297,9 +297,9 @@ class DecisionsInForce:
     def add_to(self, known: KnownLegitimate) -> KnownLegitimate:
         """Adds the entities that analysts decided are legitimate to the list, for all epochs."""
         decided = {without_epoch(a.entity_a): a for a in self.of(DecisionKind.LEGITIMATE)}
-        rows = make_allowlist({entity: a.describe() for entity, a in decided.items()})
+        why = {entity: a.describe() for entity, a in decided.items()}
         facts = {entity: a.as_fact("decided_legitimate") for entity, a in decided.items()}
-        return known.merged(replace(rows, facts=facts))
+        return known.merged(KnownLegitimate(why, facts=facts))
 
     def counters(self) -> Iterator[CounterValue]:
         """Yields the counters of the manifest."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import Self
@@ -73,30 +73,26 @@ class LegitimateListError(ValueError):
 
 @dataclass(frozen=True)
 class KnownLegitimate:
-    """Sorted entity ids (`domain:*.gov` for a registry) and, in parallel, the reasons (`why`).
+    """Reasons (`why`) by entity id, which is `domain:*.gov` for a registry.
 
     `mail_hosts` are the domains and registries at which every mailbox is legitimate. `with_sites`
     says whether the compiled list of organisations' sites counts too. `facts` has the facts of ids
     that an analyst decided to be legitimate, or that an earlier run knew.
     """
 
-    entity_ids: tuple[str, ...]
-    why: tuple[str, ...]
-    mail_hosts: frozenset[str]
+    why: Mapping[str, str]
+    mail_hosts: frozenset[str] = frozenset()
     with_sites: bool = False
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
     def merged(self, added: Self) -> KnownLegitimate:
         """Merges both lists; where both have an id, `added` gives the reason."""
-        rows = dict(zip(self.entity_ids, self.why, strict=True))
-        rows |= dict(zip(added.entity_ids, added.why, strict=True))
-        both = make_allowlist(rows, self.mail_hosts | added.mail_hosts)
-        replaced = frozenset(added.entity_ids)
-        facts = {
-            entity_id: why for entity_id, why in self.facts.items() if entity_id not in replaced
-        }
-        return replace(
-            both, with_sites=self.with_sites or added.with_sites, facts=facts | dict(added.facts)
+        facts = {name: why for name, why in self.facts.items() if name not in added.why}
+        return KnownLegitimate(
+            {**self.why, **added.why},
+            self.mail_hosts | added.mail_hosts,
+            self.with_sites or added.with_sites,
+            {**facts, **added.facts},
         )
 
     def fact(self, entity_id: str, reason: str) -> Fact:
@@ -105,13 +101,11 @@ class KnownLegitimate:
 
     def reasons(self, entity_ids: pa.Array) -> pa.Array:
         """Returns the reason why each entity id is legitimate, or null if it is not listed."""
-        listed = pc.take(
-            pa.array(self.why, TEXT),
-            pc.index_in(entity_ids, value_set=pa.array(self.entity_ids, TEXT)),
-        )
+        place = pc.index_in(entity_ids, pa.array(list(self.why), TEXT))
+        listed = pa.array(list(self.why.values()), TEXT).take(place)
         registries = {
             entity_id.removeprefix(REGISTRY_PREFIX): why
-            for entity_id, why in zip(self.entity_ids, self.why, strict=True)
+            for entity_id, why in self.why.items()
             if entity_id.startswith(REGISTRY_PREFIX)
         }
 
@@ -166,7 +160,7 @@ def parse_allowlist(text: str, name: str) -> KnownLegitimate:
         rows[entity_id] = (row.get("reason") or "").strip() or "known legitimate"
         if category in OWN_MAIL and entity_id.startswith(_DOMAIN):
             mail_hosts.add(entity_id.removeprefix(_DOMAIN).removeprefix("*."))
-    return make_allowlist(rows, mail_hosts)
+    return KnownLegitimate(rows, frozenset(mail_hosts))
 
 
 def canonical_entity_id(text: str, *, tenants: bool = False) -> str:
@@ -295,16 +289,6 @@ def _check_value(entity_id: str) -> None:
     kind, _, value = entity_id.partition(":")
     if kind not in (EntityKind.PHONE, EntityKind.DOMAIN) and not reads_as_itself(entity_id):
         raise LegitimateListError(f"{value!r} is read as no {kind}; check its characters")
-
-
-def make_allowlist(rows: Mapping[str, str], mail_hosts: Iterable[str] = ()) -> KnownLegitimate:
-    """Makes a list from reasons by entity id."""
-    ordered = sorted(rows.items())
-    return KnownLegitimate(
-        tuple(entity_id for entity_id, _ in ordered),
-        tuple(reason for _, reason in ordered),
-        frozenset(mail_hosts),
-    )
 
 
 def _read_rows(text: str, name: str) -> Iterator[tuple[int, dict[str, str | None]]]:

@@ -60,7 +60,7 @@ def naive_status(rows, known):
     status = {}
     for entity in {row["entity_id"] for row in rows}:
         users, owners = len(sides(rows, entity)[0]), owners_counted(rows, entity)
-        if entity in known.entity_ids:
+        if entity in known.why:
             status[entity] = Status.SUPPRESSED
         elif owners and users and owners < max(3, 3 * users):
             status[entity] = Status.CONTESTED

@@ -30,7 +30,7 @@ from transforms.victims import (
 
 KEY = RegisterKey(bytes(32))
 
-NOBODY = KnownLegitimate((), (), frozenset())
+NOBODY = KnownLegitimate({})
 
 ROLES = (Role.CALLBACK, Role.VICTIM, Role.MENTIONED)
 
