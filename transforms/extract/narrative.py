@@ -300,9 +300,17 @@ def leading_cues() -> dict[EntityKind, tuple[CueRule, ...]]:
 
 
 @cache
-def trailing_cues(family: EntityKind) -> tuple[CueRule, ...]:
-    """Returns the rules for words right after an identifier; the first match counts."""
-    return tuple(_rules_of("after", family, _SIGNS))
+def fixed_cues(table: str, family: EntityKind) -> tuple[CueRule, ...]:
+    """Returns the rules of a table of the file for a kind, of which the first match counts.
+
+    `after` has words right after an identifier, `whole` words over several lines up to it.
+    """
+    lead = _SIGNS if table == "after" else ""
+    return tuple(
+        CueRule(_cue_of(rule), re.compile(f"{lead}(?:{_either(rule['phrases'])})"))
+        for rule in load_reference_data("cues.toml")[table]
+        if family in rule.get("kinds", (family,))
+    )
 
 
 @cache
@@ -314,20 +322,6 @@ def suspect_cues(family: EntityKind) -> tuple[CueRule, ...]:
     retold = (Cue.VICTIM, Cue.NEUTRAL)
     others = (rule for rule in leading_cues()[family] if rule.cue not in retold)
     return (*chain.from_iterable(map(_cue_rules, of_family)), *others)
-
-
-@cache
-def cues_over_lines(family: EntityKind) -> tuple[CueRule, ...]:
-    """Returns the rules for words over several lines up to the identifier."""
-    return tuple(_rules_of("whole", family))
-
-
-def _rules_of(table: str, family: EntityKind, lead: str = "") -> Iterator[CueRule]:
-    """Yields the rules of a table of the file for a kind; `lead` goes before the phrases."""
-    for rule in load_reference_data("cues.toml")[table]:
-        if family in rule.get("kinds", (family,)):
-            pattern = re.compile(f"{lead}(?:{_either(rule['phrases'])})")
-            yield CueRule(Cue[rule["cue"].upper()], pattern)
 
 
 @cache
@@ -529,7 +523,7 @@ def _leading_cue(clause: str, family: EntityKind, suspect_speaks: bool) -> Cue |
 
 @lru_cache(maxsize=1 << 14)
 def _trailing_cue(following: str, family: EntityKind, suspect_speaks: bool) -> Cue | None:
-    for cue, pattern, _ in trailing_cues(family):
+    for cue, pattern, _ in fixed_cues("after", family):
         if pattern.match(following) and not (suspect_speaks and cue is Cue.VICTIM):
             return cue
     return None
@@ -537,7 +531,7 @@ def _trailing_cue(following: str, family: EntityKind, suspect_speaks: bool) -> C
 
 @lru_cache(maxsize=1 << 12)
 def _cue_over_lines(before: str, family: EntityKind) -> Cue | None:
-    rules = cues_over_lines(family)
+    rules = fixed_cues("whole", family)
     return next((rule.cue for rule in rules if rule.pattern.search(before)), None)
 
 
@@ -583,12 +577,15 @@ def _role_of_cue(cue: Cue | None, kind: IdentifierKind, sender: Role) -> Role | 
 
 def _cue_rules(rule: Mapping[str, Any]) -> Iterator[CueRule]:
     """Yields a rule for the phrases that end at the identifier, and one for all others."""
-    cue = Cue[rule["cue"].upper()]
     whole = [_with_parts(phrase) for phrase in rule["phrases"]]
     for last in (True, False):
         phrases = [phrase for phrase in whole if phrase.endswith("$") == last]
         if phrases:
-            yield CueRule(cue, re.compile(rf"(?<!\w)(?:{_either(phrases)})(?!\w)"), last)
+            yield CueRule(_cue_of(rule), re.compile(rf"(?<!\w)(?:{_either(phrases)})(?!\w)"), last)
+
+
+def _cue_of(rule: Mapping[str, Any]) -> Cue:
+    return Cue[rule["cue"].upper()]
 
 
 def _either(phrases: Iterable[str]) -> str:

@@ -13,6 +13,13 @@ from tests.support.role_words import role_in_text
 from transforms.decode import load_reference_data
 from transforms.extract import narrative
 
+
+def role_of(text, kind=EntityKind.PHONE, identifier="x1"):
+    """The role of an identifier in a text, at the place of `{}`."""
+    start = text.index("{}")
+    return role_in_text(text.format(identifier), start, start + len(identifier), kind)
+
+
 SECTIONS = ("addressed", "caller_transcript", "after", "whole", "speech", "quoted_speech")
 
 
@@ -37,12 +44,12 @@ def test_every_rule_has_its_place():
 def test_rules_are_in_lower_case():
     """They are matched with text in lower case: a capital would never match."""
     before = [rule for rules in narrative.leading_cues().values() for rule in rules]
-    after = [rule for kind in EntityKind for rule in narrative.trailing_cues(kind)]
+    tables = [(table, kind) for table in ("after", "whole") for kind in EntityKind]
+    fixed = [rule for place in tables for rule in narrative.fixed_cues(*place)]
     spoken = [rule for kind in narrative.leading_cues() for rule in narrative.suspect_cues(kind)]
-    lines = [rule for kind in EntityKind for rule in narrative.cues_over_lines(kind)]
     speech = [(kind, narrative.speech_cues(kind)) for kind in ("introduced", "narrator", "own")]
     quoted = narrative.quoted_speech_cues().items()
-    for rule in (*before, *after, *spoken, *lines, *speech, *quoted):
+    for rule in (*before, *fixed, *spoken, *speech, *quoted):
         letters = re.sub(r"\\[A-Za-z]", "", rule[1].pattern)
         assert letters == letters.lower()
 
@@ -144,8 +151,7 @@ OWN = {
     ("kind", "text"), [(k, text) for k, texts in OWN.items() for text in texts]
 )
 def test_what_people_call_their_own_is_the_victims(kind, text):
-    place = text.index("{}")
-    assert role_in_text(text.format("x1"), place, place + 2, kind) is Role.VICTIM
+    assert role_of(text, kind) is Role.VICTIM
 
 
 @pytest.mark.parametrize(
@@ -167,8 +173,7 @@ def test_what_people_call_their_own_is_the_victims(kind, text):
     ],
 )
 def test_what_stands_near_ones_own_is_not(kind, text):
-    place = text.index("{}")
-    assert role_in_text(text.format("x1"), place, place + 2, kind) is not Role.VICTIM
+    assert role_of(text, kind) is not Role.VICTIM
 
 
 @pytest.mark.parametrize(
@@ -187,8 +192,7 @@ def test_what_stands_near_ones_own_is_not(kind, text):
     ],
 )
 def test_a_bank_the_police_and_the_writers_office_are_nobodys_callback(text, role):
-    place = text.index("{}")
-    assert role_in_text(text.format("x1"), place, place + 2) is role
+    assert role_of(text) is role
 
 
 @pytest.mark.parametrize(
@@ -206,8 +210,7 @@ def test_a_bank_the_police_and_the_writers_office_are_nobodys_callback(text, rol
     ],
 )
 def test_our_own_is_the_scammers_where_they_bid_to_use_it(kind, text, role):
-    place = text.index("{}")
-    assert role_in_text(text.format("x1"), place, place + 2, kind) is role
+    assert role_of(text, kind) is role
 
 
 OWN = [
@@ -230,16 +233,14 @@ OWN = [
 
 @pytest.mark.parametrize("words", OWN)
 def test_a_number_at_which_the_victim_wants_to_be_called_back_is_their_own(words):
-    text = f"i was scammed. {words} 415-672-0123. then i hung up"
-    start = text.index("415")
-    assert role_in_text(text, start, start + 12) == Role.VICTIM
+    text = f"i was scammed. {words} {{}}. then i hung up"
+    assert role_of(text, identifier="415-672-0123") == Role.VICTIM
 
 
 @pytest.mark.parametrize("mark", ["(you)", "(me)", "(victim)"])
 def test_a_number_that_a_screen_marks_as_the_victims_is_their_own(mark):
-    text = f"whatsapp: call 415-672-0123 {mark}: ok"
-    start = text.index("415")
-    assert role_in_text(text, start, start + 12) == Role.VICTIM
+    text = f"whatsapp: call {{}} {mark}: ok"
+    assert role_of(text, identifier="415-672-0123") == Role.VICTIM
 
 
 @pytest.mark.parametrize(
@@ -252,6 +253,5 @@ def test_a_number_that_a_screen_marks_as_the_victims_is_their_own(mark):
     ],
 )
 def test_a_callback_number_of_the_callers_is_theirs(words):
-    text = f"i was scammed. {words} 415-672-0123. then i hung up"
-    start = text.index("415")
-    assert role_in_text(text, start, start + 12) == Role.CALLBACK
+    text = f"i was scammed. {words} {{}}. then i hung up"
+    assert role_of(text, identifier="415-672-0123") == Role.CALLBACK
