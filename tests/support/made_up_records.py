@@ -13,6 +13,7 @@ import pyarrow as pa
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED
 from transforms.extract.evidence import extract_calls, extract_complaints
+from transforms.redact.records import withhold_from_complaints
 from transforms.victims.identifier_matcher import RowIdentifiers
 
 RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -54,3 +55,11 @@ def victims(by_row: Sequence[Collection[str]]) -> RowIdentifiers:
         np.arange(len(by_row)), np.array([len(identifiers) for identifiers in by_row], np.int64)
     )
     return RowIdentifiers(rows, pa.array(chain.from_iterable(by_row), pa.string()))
+
+
+def withheld_from(
+    *rows: dict[str, Any], own: Sequence[Collection[str]] = (), **options: Any
+) -> pa.RecordBatch:
+    """Redacted complaints; `own` are the identifiers of the victim of each."""
+    hidden = victims(own or [()] * len(rows))
+    return withhold_from_complaints(read_complaints(*rows), hidden, **options)

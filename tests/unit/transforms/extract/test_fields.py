@@ -19,9 +19,14 @@ def unread_counts(batch):
     return fields.count_unreadable_numbers(identifier_matcher.complaint_numbers(batch), len(batch))
 
 
-def seen(batch) -> list[tuple[str, str, str]]:
-    rows = complaint_mentions(batch).to_pylist()
+def seen(*records: dict) -> list[tuple[str, str, str]]:
+    rows = complaint_mentions(complaints(*records)).to_pylist()
     return [(r["entity_id"], r["role"], r["field"]) for r in rows]
+
+
+def roles(*records: dict, of: str = "") -> list[str]:
+    """The roles of an identifier, or of all."""
+    return [role for entity_id, role, _ in seen(*records) if of in entity_id]
 
 
 A, B, C = "888-555-0123", "888-555-0124", "415-666-7777"
@@ -31,20 +36,19 @@ ID_A, ID_B, ID_C = "phone:+18885550123", "phone:+18885550124", "phone:+141566677
 
 def test_every_field_is_named_and_sliced():
     narrative = f"Ü They said call {A}. Go to hxxps://evil[.]support/x"
-    batch = complaints(
-        {
-            "narrative": narrative,
-            "phone_numbers": [number("x"), number(f" ({B[:3]}) {B[4:]}", "callback")],
-            "urls": ["evil.support", None, f"tel:{C}"],
-            "emails": ["Help@Evil.support", "x@gmail.com"],
-            "remote_access": [{"tool": "AnyDesk", "id": "123 456 789"}],
-            "payments": [{"method": "upi", "payee": "xy@ybl", "amount": None, "currency": None}],
-        }
-    )
+    record = {
+        "narrative": narrative,
+        "phone_numbers": [number("x"), number(f" ({B[:3]}) {B[4:]}", "callback")],
+        "urls": ["evil.support", None, f"tel:{C}"],
+        "emails": ["Help@Evil.support", "x@gmail.com"],
+        "remote_access": [{"tool": "AnyDesk", "id": "123 456 789"}],
+        "payments": [{"method": "upi", "payee": "xy@ybl", "amount": None, "currency": None}],
+    }
+    batch = complaints(record)
     table = complaint_mentions(batch)
     assert table.schema == MENTION_DRAFT.append(pa.field("entity_id", pa.string()))
     table.validate(full=True)
-    assert seen(batch) == [
+    assert seen(record) == [
         (ID_B, "callback", "phone_numbers[1]"),
         ("domain:evil.support", "lure_site", "urls[0]"),
         ("domain:evil.support", "lure_site", "narrative"),
@@ -62,42 +66,35 @@ def test_every_field_is_named_and_sliced():
 
 
 def test_the_victims_number_anywhere_is_the_victims_everywhere():
-    batch = complaints(
-        {"narrative": f"call {A}", "phone_numbers": [number(A, "callback"), number(A, "victim")]},
-        {"narrative": f"call {A}", "phone_numbers": [number(A, "callback")]},
-        {"narrative": f"my number is {A}", "phone_numbers": [number(A, "callback")]},
-    )
-    assert [role for _, role, _ in seen(batch)] == ["victim"] * 3 + ["callback"] * 2 + [
-        "victim"
-    ] * 2
+    called = [number(A, "callback")]
+    records = [
+        {"narrative": f"call {A}", "phone_numbers": [*called, number(A, "victim")]},
+        {"narrative": f"call {A}", "phone_numbers": called},
+        {"narrative": f"my number is {A}", "phone_numbers": called},
+    ]
+    assert roles(*records) == ["victim"] * 3 + ["callback"] * 2 + ["victim"] * 2
 
 
 def test_what_is_named_by_the_victims_number_is_the_victims():
     digits = C.replace("-", "")
-    batch = complaints(
-        {
-            "phone_numbers": [number(C, "victim")],
-            "emails": [f"{digits}@txt.example.com"],
-            "payments": [
-                {"method": "cashapp", "payee": f"$u{digits}", "amount": None, "currency": None}
-            ],
-        }
-    )
-    assert {role for _, role, _ in seen(batch)} == {"victim"}
+    record = {
+        "phone_numbers": [number(C, "victim")],
+        "emails": [f"{digits}@txt.example.com"],
+        "payments": [{"method": "cashapp", "payee": f"$u{digits}"}],
+    }
+    assert set(roles(record)) == {"victim"}
 
 
 def test_an_unread_number_of_the_victim_counts_too():
-    batch = complaints(
+    assert seen(
         {"phone_numbers": [number("4156667", "victim")], "emails": ["4156667@x.example.com"]}
-    )
-    assert seen(batch) == [("email:4156667@x.example.com", "victim", "emails[0]")]
+    ) == [("email:4156667@x.example.com", "victim", "emails[0]")]
 
 
 def test_a_narrative_number_takes_its_fields_role():
-    batch = complaints(
+    assert roles(
         {"narrative": f"I was told to call {A}", "phone_numbers": [number(A, "caller_id")]}
-    )
-    assert [role for _, role, _ in seen(batch)] == ["caller_id", "caller_id"]
+    ) == ["caller_id", "caller_id"]
 
 
 @pytest.mark.parametrize(
@@ -108,8 +105,7 @@ def test_a_narrative_number_takes_its_fields_role():
     ],
 )
 def test_a_number_that_called_and_is_to_be_called_is_a_callback_in_any_order(words):
-    batch = complaints({"narrative": words.format(A)})
-    assert seen(batch) == [(ID_A, "callback", "narrative")] * 2
+    assert seen({"narrative": words.format(A)}) == [(ID_A, "callback", "narrative")] * 2
 
 
 def test_a_number_of_a_narrative_keeps_its_less_plausible_reading():
@@ -121,8 +117,8 @@ def test_a_number_of_a_narrative_keeps_its_less_plausible_reading():
 
 
 def test_a_number_said_to_be_genuine_is_no_callback():
-    batch = complaints({"narrative": f"call {A}. Later I saw that the real Amazon number is {A}"})
-    assert [role for _, role, _ in seen(batch)] == ["mentioned", "mentioned"]
+    told = f"call {A}. Later I saw that the real Amazon number is {A}"
+    assert roles({"narrative": told}) == ["mentioned", "mentioned"]
 
 
 @pytest.mark.parametrize(
@@ -136,8 +132,8 @@ def test_a_number_said_to_be_genuine_is_no_callback():
     ],
 )
 def test_a_number_said_to_be_genuine_is_mentioned_although_a_field_calls_it_back(text, role):
-    batch = complaints({"narrative": text.format(A), "phone_numbers": [number(A, "callback")]})
-    assert {read_role for _, read_role, _ in seen(batch)} == {role}
+    record = {"narrative": text.format(A), "phone_numbers": [number(A, "callback")]}
+    assert set(roles(record)) == {role}
 
 
 @pytest.mark.parametrize(
@@ -153,10 +149,8 @@ def test_a_number_said_to_be_genuine_is_mentioned_although_a_field_calls_it_back
     ],
 )  # fmt: skip
 def test_words_before_another_identifier_make_no_suspects(text, second):
-    roles = {
-        entity_id: role for entity_id, role, _ in seen(complaints({"narrative": text.format(A, B)}))
-    }
-    assert roles == {ID_A: "callback", ID_B: second}
+    read = {entity_id: role for entity_id, role, _ in seen({"narrative": text.format(A, B)})}
+    assert read == {ID_A: "callback", ID_B: second}
 
 
 @pytest.mark.parametrize(
@@ -174,13 +168,12 @@ def test_words_before_another_identifier_make_no_suspects(text, second):
 )  # fmt: skip
 def test_a_site_that_the_victim_cites_is_mentioned_although_a_field_has_it(text, role):
     link = "https://harborview-gazette.com/news"
-    batch = complaints({"narrative": text.format(link), "urls": [link]})
-    assert {read_role for _, read_role, _ in seen(batch)} == {role}
+    assert set(roles({"narrative": text.format(link), "urls": [link]})) == {role}
 
 
 def test_what_is_introduced_ends_with_its_quotation():
     text = f'The voicemail said: "my number is {A}, call today". My number is {C}.'
-    assert [mention[:2] for mention in seen(complaints({"narrative": text}))] == [
+    assert [mention[:2] for mention in seen({"narrative": text})] == [
         (ID_A, "callback"),
         (ID_C, "victim"),
     ]
@@ -196,17 +189,14 @@ def test_what_is_introduced_ends_with_its_quotation():
     ],
 )
 def test_what_may_be_the_victims_words_again_is_mentioned(text, role):
-    assert [mention[:2] for mention in seen(complaints({"narrative": text.format(C)}))] == [
-        (ID_C, role)
-    ]
-    toll_free = complaints({"narrative": text.format(A)})
-    assert [mention[:2] for mention in seen(toll_free)] == [(ID_A, "callback")]
+    assert roles({"narrative": text.format(C)}, of=ID_C) == [role]
+    assert roles({"narrative": text.format(A)}, of=ID_A) == ["callback"]
 
 
 def test_a_name_in_a_link_says_nothing_of_its_number():
     text = "They sent me to https://refund-desk.help/pay?phone=+18885550123 and I paid."
-    roles = {entity_id: role for entity_id, role, _ in seen(complaints({"narrative": text}))}
-    assert roles == {"domain:refund-desk.help": "lure_site", ID_A: "callback"}
+    read = {entity_id: role for entity_id, role, _ in seen({"narrative": text})}
+    assert read == {"domain:refund-desk.help": "lure_site", ID_A: "callback"}
 
 
 @pytest.mark.parametrize(
@@ -218,7 +208,7 @@ def test_a_name_in_a_link_says_nothing_of_its_number():
 @pytest.mark.parametrize("key", ["id", "order", "phone", "utm_campaign"])
 def test_words_beside_a_link_say_nothing_of_bare_digits_in_it(words, key):
     text = words.format(f"https://refund-desk.help/pay?{key}={C.replace('-', '')}")
-    assert (ID_C, "mentioned", "narrative") in seen(complaints({"narrative": text}))
+    assert (ID_C, "mentioned", "narrative") in seen({"narrative": text})
 
 
 @pytest.mark.parametrize(
@@ -232,8 +222,7 @@ def test_words_beside_a_link_say_nothing_of_bare_digits_in_it(words, key):
 )
 def test_bare_digits_of_a_link_are_whose_the_words_say(words, role):
     link = f"https://refund-desk.help/?phone={C.replace('-', '')}"
-    batch = complaints({"narrative": words, "urls": [link]})
-    assert {read_role for named, read_role, _ in seen(batch) if named == ID_C} == {role}
+    assert set(roles({"narrative": words, "urls": [link]}, of=ID_C)) == {role}
 
 
 LOOKED_UP = f"https://who-was-that.info/n/{C}"
@@ -252,29 +241,25 @@ LOOKED_UP = f"https://who-was-that.info/n/{C}"
     ],
 )
 def test_a_page_that_a_callers_number_was_looked_up_on_does_not_want_it_called(record, role):
-    assert {read_role for named, read_role, _ in seen(complaints(record)) if named == ID_C} == {
-        role
-    }
+    assert set(roles(record, of=ID_C)) == {role}
 
 
 def test_a_toll_free_line_in_a_lures_link_is_called_though_it_also_rang():
     record = {"phone_numbers": [number(A, "caller_id")], "urls": [f"https://evil.support/?n={A}"]}
-    roles = [role for named, role, _ in seen(complaints(record)) if named == ID_A]
-    assert roles == ["caller_id", "callback"]
+    assert roles(record, of=ID_A) == ["caller_id", "callback"]
 
 
 @pytest.mark.parametrize(
-    ("words", "roles"),
+    ("words", "expected"),
     [
         ("They said I had to reply to {}.", ["sender", "sender"]),
         ("It came from {}.", ["caller_id", "caller_id"]),
         ("My own address is {}.", ["victim", "victim"]),
     ],
 )
-def test_an_address_to_reply_to_is_the_senders_whatever_its_from_shows(words, roles):
+def test_an_address_to_reply_to_is_the_senders_whatever_its_from_shows(words, expected):
     address = "alerts@bankofthewest.com"
-    batch = complaints({"narrative": words.format(address, address), "emails": [address]})
-    assert [role for _, role, _ in seen(batch)] == roles
+    assert roles({"narrative": words.format(address, address), "emails": [address]}) == expected
 
 
 def test_several_numbers_in_one_field():
@@ -288,13 +273,15 @@ def test_several_numbers_in_one_field():
 
 
 def test_a_session_id_is_not_also_a_phone():
-    batch = complaints({"narrative": "AnyDesk ID 888 555 0123"})
-    assert seen(batch) == [("remote:anydesk:8885550123", "mentioned", "narrative")]
+    assert seen({"narrative": "AnyDesk ID 888 555 0123"}) == [
+        ("remote:anydesk:8885550123", "mentioned", "narrative")
+    ]
 
 
 def test_the_domain_of_an_address_is_not_also_a_site():
-    batch = complaints({"narrative": "The e-mail came from care[at]yahoo.com."})
-    assert seen(batch) == [("email:care@yahoo.com", "sender", "narrative")]
+    assert seen({"narrative": "The e-mail came from care[at]yahoo.com."}) == [
+        ("email:care@yahoo.com", "sender", "narrative")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -323,8 +310,8 @@ def test_group_and_victim_keys():
 
 def test_transcripts_are_the_suspects_words():
     words = {"narrative_by": "suspect", "narrative": f"My direct phone number is {A}"}
-    assert seen(complaints(words)) == [(ID_A, "callback", "narrative")]
-    assert seen(complaints({"narrative": words["narrative"]})) == [(ID_A, "victim", "narrative")]
+    assert seen(words) == [(ID_A, "callback", "narrative")]
+    assert seen({"narrative": words["narrative"]}) == [(ID_A, "victim", "narrative")]
 
 
 def test_a_slice_gives_the_mentions_of_its_rows():
@@ -416,7 +403,7 @@ def test_signalling_of_a_call_that_the_suspect_may_not_have_made_is_the_victims(
     ],
 )
 def test_a_mailbox_that_anybody_may_have_is_a_senders_only_where_that_is_said(text, role):
-    assert [read_role for _, read_role, _ in seen(complaints({"narrative": text}))] == [role]
+    assert roles({"narrative": text}) == [role]
 
 
 @pytest.mark.parametrize(
@@ -440,8 +427,7 @@ def test_a_mailbox_that_anybody_may_have_is_a_senders_only_where_that_is_said(te
 )
 def test_a_payee_that_is_a_card_a_paper_or_called_ones_own_is_the_victims(method, payee, role):
     paid = {"method": method, "payee": payee}
-    mentions = seen(complaints({"payments": [paid], "victim_country": "US"}))
-    assert [read_role for _, read_role, _ in mentions] == [role]
+    assert roles({"payments": [paid], "victim_country": "US"}) == [role]
 
 
 @pytest.mark.parametrize(
@@ -456,6 +442,6 @@ def test_a_payee_that_is_a_card_a_paper_or_called_ones_own_is_the_victims(method
 )
 def test_a_payee_that_the_victim_calls_their_own_is_theirs(told, role):
     paid = {"method": "bank", "payee": "10575321529"}
-    assert seen(complaints({"narrative": told, "payments": [paid]})) == [
+    assert seen({"narrative": told, "payments": [paid]}) == [
         ("account:bank:10575321529", role, "payments[0].payee")
     ]

@@ -22,7 +22,13 @@ from hypothesis import given, strategies as st
 from schemas.complaint import COMPLAINT_TEXTS
 from schemas.reject import RAW_LIMIT
 from tests.support.examples import LONG, draws, some
-from tests.support.made_up_records import complaints, number, read_complaints, victims
+from tests.support.made_up_records import (
+    complaints,
+    number,
+    read_complaints,
+    victims,
+    withheld_from,
+)
 from tests.support.role_words import in_narrative
 from transforms.decode import SEARCH_LIMIT, cut_to_search_limit
 from transforms.extract import impersonation
@@ -188,8 +194,9 @@ def test_no_identifier_with_an_odd_letter_raises(value, data):
 def test_text_beyond_the_search_limit_is_cut_off(before):
     """Nor a number that begins where the search ends."""
     text = ("x " * SEARCH_LIMIT)[: SEARCH_LIMIT - before] + "415-666-7777" + " y" * SEARCH_LIMIT
-    batch = read_complaints({"narrative": text, "urls": [text], "claimed_brand": text})
-    kept = withhold_from_complaints(batch, victims([("+14156667777",)])).to_pylist()[0]
+    kept = withheld_from(
+        {"narrative": text, "urls": [text], "claimed_brand": text}, own=[("+14156667777",)]
+    ).to_pylist()[0]
     for shown in (kept["narrative"], kept["urls"][0], kept["claimed_brand"]):
         assert "415" not in shown and "777" not in shown
         assert len(shown) < SEARCH_LIMIT
@@ -198,12 +205,7 @@ def test_text_beyond_the_search_limit_is_cut_off(before):
 
 def test_a_text_of_the_search_limit_is_kept():
     text = "x" * SEARCH_LIMIT
-    assert (
-        withhold_from_complaints(read_complaints({"narrative": text}), victims([()]))["narrative"][
-            0
-        ].as_py()
-        == text
-    )
+    assert withheld_from({"narrative": text})["narrative"][0].as_py() == text
 
 
 def masking(text: str) -> object:

@@ -7,10 +7,9 @@ import pytest
 
 from benchmarks import readings
 from schemas.complaint import IMPERSONATION
-from tests.support.made_up_records import read_complaints, victims
+from tests.support.made_up_records import withheld_from
 from tests.support.real_data import real
 from transforms.extract import impersonation
-from transforms.redact.records import withhold_from_complaints
 
 
 def impersonation_in(text: str, claimed: str | None = None) -> list[tuple[str, str, str]]:
@@ -86,9 +85,7 @@ def test_a_gift_cards_code_is_not_kept():
         "wanted Google Play cards: XKCD-1234-5678-ABCD and 1234 5678 9012 3456, call 888-555-0123"
     )
     payment = {"method": "gift_card", "payee": "AQ12 3456 7890", "amount": None, "currency": None}
-    kept = withhold_from_complaints(
-        read_complaints({"narrative": text, "payments": [payment]}, {}), victims([(), ()])
-    )
+    kept = withheld_from({"narrative": text, "payments": [payment]}, {})
     masked = kept["narrative"].to_pylist()[0]
     assert masked == text.translate(str.maketrans("XKCDAB", "######")).replace(
         "1234", "####"
@@ -102,10 +99,9 @@ def test_an_unknown_claim_is_nobodys_brand():
 
 
 def test_it_is_kept_with_the_complaint():
-    batch = read_complaints(
+    kept = withheld_from(
         {"narrative": "Amazon called from 888-555-0123", "claimed_brand": "Apple"}
-    )
-    kept = withhold_from_complaints(batch, victims([()]))["impersonation"].to_pylist()[0]
+    )["impersonation"].to_pylist()[0]
     assert [(span["name"], span["field"], span["start"]) for span in kept] == [
         ("apple", "claimed_brand", 0),
         ("amazon", "narrative", 0),

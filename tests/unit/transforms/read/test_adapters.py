@@ -16,12 +16,6 @@ from transforms.read.framing import join_cells
 from transforms.read.rejects import decode_raw, encode_raw
 
 
-def written(tmp_path, text, name="a.csv"):
-    path = tmp_path / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
-
-
 @pytest.mark.parametrize(
     ("date", "time", "wanted"),
     [
@@ -39,7 +33,7 @@ def test_fcc_moments(date, time, wanted):
     assert fcc_complaints.parse_moment(date, time) == wanted
 
 
-def test_both_exports_of_the_fcc_give_the_same_records(tmp_path):
+def test_both_exports_of_the_fcc_give_the_same_records(written):
     ticket = {
         "id": "1",
         "ticket_created": "2021-08-13T17:01:02.000",
@@ -56,8 +50,8 @@ def test_both_exports_of_the_fcc_give_the_same_records(tmp_path):
     }
     header = sorted(fcc_complaints.HEADER)
     lines = [header, [cells.get(name, "None") for name in header]]
-    table, _ = read_file(written(tmp_path, "\ufeff" + "\r\n".join(map(join_cells, lines))))
-    objects, _ = read_file(written(tmp_path, json.dumps([ticket]), "a.json"))
+    table, _ = read_file(written("\ufeff" + "\r\n".join(map(join_cells, lines))))
+    objects, _ = read_file(written(json.dumps([ticket]), "a.json"))
     own = {"raw": None, "source": None, "format": None, "position": None}
     (row,), (again,) = ([row | own for row in read["complaints"]] for read in (table, objects))
     assert row == again
@@ -80,17 +74,17 @@ def test_foia_numbers_are_zipped(area, number, extension, wanted):
     assert ftc_sentinel.company_numbers(area, number, extension) == wanted
 
 
-def test_foia_with_an_extension_column(tmp_path):
+def test_foia_with_an_extension_column(written):
     header = [f" {name}" for name in FOIA_HEADER_WITH_EXTENSION]
     row = ["1", "05/28/2014", "A", "ID", "Caf\u00e9", "989", "9414313", "5", "Phone", "9043"]
     text = join_cells(header) + "\n" + join_cells(row)
-    tables, _ = read_file(written(tmp_path, text.encode("mac_roman")))
+    tables, _ = read_file(written(text.encode("mac_roman")))
     (complaint,) = tables["complaints"]
     assert complaint["phone_numbers"] == [{"raw": "9899414313 ext. 5", "role": "caller_id"}]
     assert complaint["claimed_brand"] == "Caf\u00e9"
 
 
-def test_contract_csv(tmp_path):
+def test_contract_csv(written):
     header = "complaint_id,source_org,received_at,loss_amount,phone_numbers,urls,note\n"
     numbers = '"[{""raw"":""1"",""role"":""callback""}]"'
     text = (
@@ -102,7 +96,7 @@ def test_contract_csv(tmp_path):
         + "5,x,t,,,,\xff\n"
         + "6,x,\0,,,,\n"
     )
-    tables, _ = read_file(written(tmp_path, text.encode("latin-1")))
+    tables, _ = read_file(written(text.encode("latin-1")))
     (row,) = tables["complaints"]
     assert row["phone_numbers"] == [{"raw": "1", "role": "callback"}]
     assert (row["loss_amount"], row["urls"], row["unknown"]) == ("0.10", None, ["note"])
@@ -119,7 +113,7 @@ def test_contract_csv(tmp_path):
     assert decode_raw(latin["raw"], latin["raw_encoding"]) == b"5,x,t,,,,\xff"
 
 
-def test_parquet_of_the_contract_itself(tmp_path):
+def test_parquet_of_the_contract_itself(tmp_path, written):
     rows = [
         {
             "complaint_id": "1",
@@ -143,7 +137,7 @@ def test_parquet_of_the_contract_itself(tmp_path):
     assert first["phone_numbers"] == [{"raw": "1", "role": "callback"}]
     assert first["payments"][0]["method"] == "bank"
     assert (first["unknown"], first["format"], second["position"]) == (["extra"], "parquet", 2)
-    again = written(tmp_path, first["raw"], "again.jsonl")
+    again = written(first["raw"], "again.jsonl")
     (same,) = read_file(again)[0]["complaints"]
     ours = {"source", "format", "raw", "unknown"}
     assert {k: v for k, v in same.items() if k not in ours} == {

@@ -21,10 +21,9 @@ def ids(tables):
 
 
 @pytest.mark.parametrize("name", COMPRESS)
-def test_several_members_are_one_stream(tmp_path, name):
+def test_several_members_are_one_stream(written, name):
     half = len(DATA) // 2
-    path = tmp_path / "rows"
-    path.write_bytes(COMPRESS[name](DATA[:half]) + COMPRESS[name](DATA[half:]))
+    path = written(COMPRESS[name](DATA[:half]) + COMPRESS[name](DATA[half:]), "rows")
     tables, shards = read_file(path)
     assert ids(tables) == [str(n) for n in range(20_000)]
     assert not tables["rejects"]
@@ -34,10 +33,9 @@ def test_several_members_are_one_stream(tmp_path, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPRESS)
 @pytest.mark.parametrize("part", [0.1, 0.999])
-def test_a_cut_file_keeps_every_whole_row(tmp_path, name, part):
+def test_a_cut_file_keeps_every_whole_row(written, name, part):
     packed = COMPRESS[name](DATA)
-    path = tmp_path / "rows"
-    path.write_bytes(packed[: int(len(packed) * part)])
+    path = written(packed[: int(len(packed) * part)], "rows")
     tables, _ = read_file(path)
     count = len(tables["complaints"])
     assert ids(tables) == [str(n) for n in range(count)]
@@ -47,26 +45,23 @@ def test_a_cut_file_keeps_every_whole_row(tmp_path, name, part):
     assert ROWS[count].startswith(reject["raw"])
 
 
-def test_every_byte_that_gzip_gives_is_used(tmp_path):
+def test_every_byte_that_gzip_gives_is_used(written):
     packed = gzip.compress(DATA)
-    path = tmp_path / "rows.gz"
-    path.write_bytes(packed[: len(packed) // 2])
+    path = written(packed[: len(packed) // 2], "rows.gz")
     part = zlib.decompressobj(wbits=31).decompress(packed[: len(packed) // 2])
     tables, _ = read_file(path)
     assert len(tables["complaints"]) == part.count(b"\n")
 
 
 @pytest.mark.parametrize("size", [10, 3])
-def test_a_file_cut_within_its_first_bytes(tmp_path, size):
-    path = tmp_path / "rows.gz"
-    path.write_bytes(gzip.compress(DATA)[:size])
+def test_a_file_cut_within_its_first_bytes(written, size):
+    path = written(gzip.compress(DATA)[:size], "rows.gz")
     tables, _ = read_file(path)
     assert [row["code"] for row in tables["rejects"]] == ["truncated_file"]
 
 
-def test_a_corrupt_file_ends_in_one_reject(tmp_path):
-    path = tmp_path / "rows.gz"
-    path.write_bytes(gzip.compress(DATA) + b"garbage")
+def test_a_corrupt_file_ends_in_one_reject(written):
+    path = written(gzip.compress(DATA) + b"garbage", "rows.gz")
     tables, _ = read_file(path)
     assert len(tables["complaints"]) == 20_000
     assert [row["code"] for row in tables["rejects"]] == ["unreadable_file"]

@@ -45,12 +45,6 @@ def refusal(path, calls=False, **options):
     return message
 
 
-def written(tmp_path, data, name="data"):
-    path = tmp_path / name
-    path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return path
-
-
 @pytest.mark.parametrize(
     ("data", "calls", "wanted"),
     [
@@ -75,13 +69,13 @@ def written(tmp_path, data, name="data"):
         (b"", False, "empty"),
     ],
 )
-def test_formats_are_recognized_by_their_head(tmp_path, data, calls, wanted):
-    path = written(tmp_path, data)
+def test_formats_are_recognized_by_their_head(written, data, calls, wanted):
+    path = written(data)
     assert format_of(path, calls) == wanted
     if wanted != "empty" and len(path.read_bytes()) > 100:
         for name, pack in COMPRESS.items():
             whole = path.read_bytes()
-            assert format_of(written(tmp_path, pack(whole), name), calls) == wanted
+            assert format_of(written(pack(whole), name), calls) == wanted
 
 
 @pytest.mark.parametrize(
@@ -102,22 +96,22 @@ def test_formats_are_recognized_by_their_head(tmp_path, data, calls, wanted):
         (b"[1,2]", False, "not of objects"),
     ],
 )
-def test_an_unrecognized_file_gives_one_clear_line(tmp_path, data, calls, part):
-    message = refusal(written(tmp_path, data), calls)
+def test_an_unrecognized_file_gives_one_clear_line(written, data, calls, part):
+    message = refusal(written(data), calls)
     assert part in message and "Jane" not in message
 
 
-def test_a_named_format_must_fit(tmp_path):
-    path = written(tmp_path, COMPLAINT)
+def test_a_named_format_must_fit(written):
+    path = written(COMPLAINT)
     assert "not ftc-dnc" in refusal(path, complaints_format="ftc-dnc")
     assert "no such format" in refusal(path, complaints_format="nonsense")
     assert "no such format" in refusal(path, complaints_format="asterisk")
     assert format_of(path, complaints_format="jsonl") == "jsonl"
-    assert format_of(written(tmp_path, b'{"foo":1}'), complaints_format="jsonl") == "jsonl"
+    assert format_of(written(b'{"foo":1}'), complaints_format="jsonl") == "jsonl"
 
 
-def test_source_org_stands_in_for_its_column(tmp_path):
-    path = written(tmp_path, "complaint_id,received_at\n")
+def test_source_org_stands_in_for_its_column(written):
+    path = written("complaint_id,received_at\n")
     assert format_of(path, source_org="x") == "csv"
 
 
@@ -213,12 +207,11 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
-def test_objects_that_are_not_one_on_a_line_are_one_error(tmp_path, write):
+def test_objects_that_are_not_one_on_a_line_are_one_error(written, write):
     # Each line of them was a reject of its own.
     complaint = {"complaint_id": "1", "source_org": "a", "received_at": "2024-01-01T00:00:00Z"}
     rows = [complaint | {"x": [{}]}] * 3
-    path = tmp_path / "a.json"
-    path.write_text(write(rows))
+    path = written(write(rows), "a.json")
     with pytest.raises(InputError, match="JSON objects that are not one on a line; write each on"):
         plan_input_files([str(path)], [], ReadOptions())
 
@@ -238,9 +231,8 @@ def test_objects_that_are_not_one_on_a_line_are_one_error(tmp_path, write):
         (b"<?xml version='1.0'?>", "XML is not supported; convert it"),
     ],
 )
-def test_what_is_no_text_is_named_with_what_to_do(tmp_path, head, says):
-    path = tmp_path / "a.csv"
-    path.write_bytes(head + bytes(range(256)) * 9)
+def test_what_is_no_text_is_named_with_what_to_do(written, head, says):
+    path = written(head + bytes(range(256)) * 9)
     assert says in refusal(path)
     with pytest.raises(InputError, match=says):
         sample_file(str(path))

@@ -22,7 +22,7 @@ ROWS = [
 ]
 
 
-def written(separator=",", end="\r\n"):
+def table_text(separator=",", end="\r\n"):
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator=end)
     writer.writerows([HEADER, *ROWS])
@@ -60,9 +60,8 @@ EXPECTED = [("1", PROSE, ["a.example", "b.example"]), ("2", ROWS[1][3], None), (
         ("mac_roman", "Mac Roman"),
     ],
 )
-def test_every_separator_in_every_encoding(tmp_path, separator, name, encoding, words):
-    path = tmp_path / "a.csv"
-    path.write_bytes(written(separator).encode(encoding))
+def test_every_separator_in_every_encoding(tmp_path, written, separator, name, encoding, words):
+    path = written(table_text(separator).encode(encoding))
     assert texts(path) == EXPECTED
     assert texts(path, shard_bytes=50) == EXPECTED
     assert dialect(path) == ", ".join(word for word in (name, words) if word)
@@ -72,10 +71,9 @@ def test_every_separator_in_every_encoding(tmp_path, separator, name, encoding, 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "mac_roman", "utf-16"])
 @pytest.mark.parametrize("separator", [",", ";"])
-def test_lines_that_end_with_cr_alone(tmp_path, encoding, separator):
+def test_lines_that_end_with_cr_alone(written, encoding, separator):
     """As Excel for Macintosh writes them; a cell keeps the LF that it has."""
-    path = tmp_path / "a.csv"
-    path.write_bytes(written(separator, end="\r").encode(encoding))
+    path = written(table_text(separator, end="\r").encode(encoding))
     assert texts(path) == EXPECTED
     assert texts(path, shard_bytes=50) == EXPECTED
     assert dialect(path).endswith("lines that end with CR")
@@ -84,17 +82,15 @@ def test_lines_that_end_with_cr_alone(tmp_path, encoding, separator):
         dialect(path)
 
 
-def test_a_line_that_names_the_separator(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("sep=;\n" + written(";"), encoding="utf-8")
+def test_a_line_that_names_the_separator(written):
+    path = written("sep=;\n" + table_text(";"))
     assert texts(path) == EXPECTED
     assert dialect(path) == "semicolons"
 
 
-def test_a_broken_row_of_a_dialect_is_kept_as_it_was(tmp_path):
-    path = tmp_path / "a.csv"
+def test_a_broken_row_of_a_dialect_is_kept_as_it_was(written):
     broken = '4;acme;2026-01-01T00:00:00Z;"open, "never;x'
-    path.write_text(written(";") + broken + "\n5;acme;x,y\n", encoding="utf-8")
+    path = written(table_text(";") + broken + "\n5;acme;x,y\n")
     tables, _ = read_file(path)
     assert len(tables["complaints"]) == 3
     first, second = tables["rejects"]
@@ -102,10 +98,9 @@ def test_a_broken_row_of_a_dialect_is_kept_as_it_was(tmp_path):
     assert (second["raw"], second["code"]) == ('5,acme,"x,y"', "broken_csv")
 
 
-def test_half_a_character_is_one_reject(tmp_path):
-    path = tmp_path / "a.csv"
-    lines = written(end="\n").encode("utf-16-le").split(",plain".encode("utf-16-le"))
-    path.write_bytes(b"\xff\xfe" + lines[0] + b",\0\x00\xd8" + lines[1])
+def test_half_a_character_is_one_reject(written):
+    lines = table_text(end="\n").encode("utf-16-le").split(",plain".encode("utf-16-le"))
+    path = written(b"\xff\xfe" + lines[0] + b",\0\x00\xd8" + lines[1])
     tables, _ = read_file(path)
     assert [complaint["complaint_id"] for complaint in tables["complaints"]] == ["1", "2"]
     assert [reject["code"] for reject in tables["rejects"]] == ["bad_encoding"]

@@ -84,11 +84,10 @@ def test_memory_and_time_are_bounded(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["before", "between", "after"])
-def test_a_run_of_nuls_costs_itself_alone(tmp_path, place):
+def test_a_run_of_nuls_costs_itself_alone(written, place):
     gap = b"\0" * 200_000 + b"\n"
     rows = {"before": gap + ROW * 2, "between": ROW + gap + ROW, "after": ROW * 2 + gap}
-    path = tmp_path / "a.jsonl"
-    path.write_bytes(rows[place])
+    path = written(rows[place], "a.jsonl")
     tables, _ = read_file(path)
     assert len(tables["complaints"]) == 2
     assert [reject["code"] for reject in tables["rejects"]] == ["broken_json"]
@@ -105,7 +104,7 @@ def rows_of(path):
     return counts
 
 
-def test_a_real_file_with_the_same_values_again_and_again_is_read(tmp_path):
+def test_a_real_file_with_the_same_values_again_and_again_is_read(written):
     rows = 40_000
     links = [["https://amzn-refund.example/a", "https://help.example/b"], ["https://c.example/"]]
     ids = random.Random(1)
@@ -114,13 +113,12 @@ def test_a_real_file_with_the_same_values_again_and_again_is_read(tmp_path):
         "narrative": pa.array(["They called me. " * 6, "They wrote to me. " * 4] * (rows // 2)),
         "urls": pa.array(links * (rows // 2)),
     }
-    path = tmp_path / "a.parquet"
-    path.write_bytes(parquet(rows, **columns))
+    path = written(parquet(rows, **columns), "a.parquet")
     assert rows_of(path) == {"complaints": rows}
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, compress_zstd], ids=["gzip", "zstd"])
-def test_a_log_is_read_whole_and_one_that_expands_too_far_up_to_there(tmp_path, pack):
+def test_a_log_is_read_whole_and_one_that_expands_too_far_up_to_there(written, pack):
     chance = random.Random(1)
     words = [chance.randbytes(4).hex() for _ in range(16)]
     log = b"".join(
@@ -128,8 +126,7 @@ def test_a_log_is_read_whole_and_one_that_expands_too_far_up_to_there(tmp_path, 
         for n in range(15_000)
         for text in [chance.choices(words, k=40)]
     )
-    path = tmp_path / "a.packed"
-    path.write_bytes(pack(log))
+    path = written(pack(log), "a.packed")
     assert len(log) > FREE_DECODED
     assert 8 < len(log) / path.stat().st_size < DECODED_RATIO
     assert rows_of(path) == {"complaints": 15_000}
@@ -140,7 +137,7 @@ def test_a_log_is_read_whole_and_one_that_expands_too_far_up_to_there(tmp_path, 
     assert FREE_DECODED / 1.5 < counts["complaints"] * len(row) < FREE_DECODED * 1.5
 
 
-def test_calls_that_pack_well_are_read_whole_and_rows_of_many_identifiers_are_not(tmp_path):
+def test_calls_that_pack_well_are_read_whole_and_rows_of_many_identifiers_are_not(written):
     some = random.Random(1)
     constant = {f"attribute_{n}": "of the instance, the same in each row" for n in range(9)}
     calls = b"".join(
@@ -158,8 +155,7 @@ def test_calls_that_pack_well_are_read_whole_and_rows_of_many_identifiers_are_no
         + b"\n"
         for _ in range(20_000)
     )
-    path = tmp_path / "a.gz"
-    path.write_bytes(gzip.compress(calls))
+    path = written(gzip.compress(calls), "a.gz")
     assert 15 < len(calls) / path.stat().st_size < 24
     (file,) = plan_input_files([], [str(path)], ReadOptions())
     (shard,) = scan_file(file)[1]

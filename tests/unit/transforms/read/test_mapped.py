@@ -5,6 +5,7 @@ import tempfile
 import zipfile
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -48,8 +49,18 @@ def a_map(file='format = "csv"', columns=COLUMNS, head=HEAD):
     return parse_map(f"{head}[file]\n{file}\n{columns}", "m.toml")
 
 
-def guessed(path, kind=None):
-    return guess_map(sample_file(str(path)), path.name, "acme", None, kind)
+def guessed(path, kind=None, org="acme"):
+    return guess_map(sample_file(str(path)), path.name, org, None, kind)
+
+
+def doubts(draft, words):
+    """Whether a guess is unsure of something in these words."""
+    return any(words in doubt for doubt in draft.unsure)
+
+
+def read_by(by, path, **options):
+    """The rows of a file that is read by a map, by tag."""
+    return read_file(path, maps=(by,), **options)[0]
 
 
 def csv_text(rows, delimiter):
@@ -79,18 +90,16 @@ def check(tables):
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("shard_bytes", [1, 1 << 20])
-def test_csv_of_any_delimiter(tmp_path, delimiter, shard_bytes):
-    path = tmp_path / "a.csv"
-    path.write_text(csv_text(ROWS, delimiter))
+def test_csv_of_any_delimiter(written, delimiter, shard_bytes):
+    path = written(csv_text(ROWS, delimiter))
     by = a_map(f"format = 'csv'\ndelimiter = {json.dumps(delimiter)}")
     tables, shards = read_file(path, maps=(by,), shard_bytes=shard_bytes)
     check(tables)
     assert len(shards) > 1 or shard_bytes > 1
 
 
-def test_what_a_payment_states_has_columns_of_its_own(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text(
+def test_what_a_payment_states_has_columns_of_its_own(written):
+    path = written(
         "Case,When,IBAN,Paid,To whom\n"
         "A1,2026-06-01 10:00,DE89370400440532013000,05/31/2026,Jane Doe\n"
         "A2,2026-06-01 10:00,DE89370400440532013000,soon,Jane Doe\n"
@@ -107,7 +116,7 @@ def test_what_a_payment_states_has_columns_of_its_own(tmp_path):
 "Paid" = "month-first"
 """
     head = f'{HEAD}timezone = "Asia/Kolkata"\n'
-    tables, _ = read_file(path, maps=(a_map(columns=columns, head=head),))
+    tables = read_by(a_map(columns=columns, head=head), path)
     (row,) = tables["complaints"]
     (payment,) = row["payments"]
     # A day alone stays one, whatever the zone.
@@ -133,16 +142,15 @@ def objects():
         ),
     ],
 )
-def test_json(tmp_path, file, content):
-    path = tmp_path / "a.json"
-    path.write_text(content)
-    check(read_file(path, maps=(a_map(file),))[0])
+def test_json(written, file, content):
+    path = written(content, "a.json")
+    check(read_by(a_map(file), path))
 
 
 def test_parquet(tmp_path):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.Table.from_pylist(objects()), path, row_group_size=2)
-    check(read_file(path, maps=(a_map('format = "parquet"'),), shard_bytes=1)[0])
+    check(read_by(a_map('format = "parquet"'), path, shard_bytes=1))
 
 
 TEXT_COLUMNS = {
@@ -167,7 +175,7 @@ def test_parquet_of_values_that_python_lacks_loses_no_row(tmp_path, text, time):
     table |= {"Home phone": pa.nulls(2, pa.string()), "Scammer": TEXT_COLUMNS[text]}
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table(table), path)
-    tables, _ = read_file(path, maps=(a_map("format = 'parquet'"),))
+    tables = read_by(a_map("format = 'parquet'"), path)
     assert len(tables["complaints"]) + len(tables["rejects"]) == 2
     (number,) = tables["complaints"][0]["phone_numbers"]
     assert number["raw"].removesuffix(".0") == "8885550100"
@@ -179,19 +187,16 @@ def test_parquet_with_a_name_twice_is_refused(tmp_path):
     path = tmp_path / "a.parquet"
     names = ["Case", "When", "Name", "Home phone", "Scammer", "Text", "Scammer"]
     pq.write_table(pa.table([["x"]] * 7, names=names), path)
-    for read in (
-        lambda: read_file(path, maps=(a_map("format = 'parquet'"),)),
-        lambda: sample_file(str(path)),
-    ):
+    for read in (partial(read_by, a_map("format = 'parquet'")), guessed):
         with pytest.raises(InputError, match="two columns have the same name"):
-            read()
+            read(path)
 
 
 def test_excel_is_read_without_a_temporary_file(tmp_path, monkeypatch):
     pytest.importorskip("python_calamine")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     write_workbook(tmp_path / "a.xlsx", {"x": ROWS})
-    check(read_file(tmp_path / "a.xlsx", maps=(a_map('format = "xlsx"'),))[0])
+    check(read_by(a_map('format = "xlsx"'), tmp_path / "a.xlsx"))
 
 
 def test_no_sheet_that_the_map_fits_is_lost(tmp_path):
@@ -199,11 +204,9 @@ def test_no_sheet_that_the_map_fits_is_lost(tmp_path):
     months = {name: [ROWS[0], [f"{name}1", "2026-06-01", *ROWS[1][2:]]] for name in ("May", "June")}
     write_workbook(path, {"Words": [["code", "meaning"], ["1", "x"]]} | months)
     with pytest.raises(InputError, match=r"fits 2 of its sheets \('May', 'June'\); save each"):
-        read_file(path, maps=(a_map("format = 'xlsx'"),))
+        read_by(a_map("format = 'xlsx'"), path)
     by = a_map("format = 'xlsx'\nsheet = 'June'")
-    assert [
-        complaint["complaint_id"] for complaint in read_file(path, maps=(by,))[0]["complaints"]
-    ] == ["June1"]
+    assert [complaint["complaint_id"] for complaint in read_by(by, path)["complaints"]] == ["June1"]
 
 
 CASES = [ROWS[0], *([f"A{n}", "2026-06-01", *ROWS[1][2:]] for n in range(3))]
@@ -230,7 +233,7 @@ def test_a_workbook_may_have_its_parts_in_any_order(tmp_path):
         sample_file(str(path))
         with pytest.raises(InputError, match="an Excel file; make a map"):
             read_file(path)
-        assert len(read_file(path, maps=(a_map('format = "xlsx"'),))[0]["complaints"]) == 7
+        assert len(read_by(a_map('format = "xlsx"'), path)["complaints"]) == 7
 
 
 def test_a_hidden_sheet_is_not_guessed_at(tmp_path):
@@ -249,7 +252,7 @@ def test_a_hidden_sheet_is_not_guessed_at(tmp_path):
     )
     draft = guessed(path)
     assert draft.by.file.sheet == "Cases"
-    assert any(doubt.startswith("sheet: 'Cases' is read, and not 'Old'") for doubt in draft.unsure)
+    assert doubts(draft, "sheet: 'Cases' is read, and not 'Old'")
 
 
 def test_days_since_1904_are_never_read_as_days_since_1900(tmp_path):
@@ -265,7 +268,7 @@ def test_days_since_1904_are_never_read_as_days_since_1900(tmp_path):
     )
     by = guessed(path).by
     assert by.times == {"Received": "excel-serial"}
-    first, *_ = read_file(path, maps=(by,))[0]["complaints"]
+    first, *_ = read_by(by, path)["complaints"]
     assert first["received_at"] == "2022-02-28T12:00:00+00:00"
     change_workbook(
         path,
@@ -279,17 +282,18 @@ def test_days_since_1904_are_never_read_as_days_since_1900(tmp_path):
         ),
     )
     with pytest.raises(InputError, match="begin in 1904; give the cells"):
-        read_file(path, maps=(by,))
+        read_by(by, path)
 
 
 def test_a_workbook_that_claims_more_than_there_is_costs_no_memory(tmp_path):
     """calamine makes a cell of every place up to the last: 17 billion in a kilobyte."""
     pytest.importorskip("python_calamine")
     rows = [["Case", "When"], ["A", "2026-06-01"]]
-    write_workbook(tmp_path / "a.xlsx", {"x": [*rows, *[[""]] * 1_048_573, [""] * 16_383 + ["x"]]})
-    assert (tmp_path / "a.xlsx").stat().st_size < 200_000
+    path = tmp_path / "a.xlsx"
+    write_workbook(path, {"x": [*rows, *[[""]] * 1_048_573, [""] * 16_383 + ["x"]]})
+    assert path.stat().st_size < 200_000
     with pytest.raises(InputError, match="no sheet of an Excel file"):
-        sample_file(str(tmp_path / "a.xlsx"))
+        guessed(path)
 
 
 @pytest.mark.parametrize(
@@ -299,47 +303,42 @@ def test_a_workbook_that_claims_more_than_there_is_costs_no_memory(tmp_path):
         (b"PK\x03\x04[Content_Types].xml" + b"\0" * 999, "no sheet of an Excel file"),
     ],
 )
-def test_a_broken_workbook_is_an_error_of_one_line(tmp_path, data, says):
+def test_a_broken_workbook_is_an_error_of_one_line(written, data, says):
     pytest.importorskip("python_calamine")
-    (tmp_path / "a.xlsx").write_bytes(data)
     with pytest.raises(InputError, match=says):
-        sample_file(str(tmp_path / "a.xlsx"))
+        guessed(written(data, "a.xlsx"))
 
 
-def test_columns_that_the_map_does_not_name_are_counted_and_left_out(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("When,Case,New,Nuevo\u00f1\n2026-06-01,A,x,Ada\n2026-06-02,B,,\n")
+def test_columns_that_the_map_does_not_name_are_counted_and_left_out(written):
+    path = written("When,Case,New,Nuevo\u00f1\n2026-06-01,A,x,Ada\n2026-06-02,B,,\n")
     by = a_map(columns='[columns]\n"Case" = "complaint_id"\n"When" = "received_at"\n'
                '[times]\n"When" = "iso-local"\n')  # fmt: skip
-    first, second = read_file(path, maps=(by,))[0]["complaints"]
+    first, second = read_by(by, path)["complaints"]
     assert (first["unknown"], second["unknown"]) == (["New", "other"], None)
     assert b"Ada" not in first["raw"]
 
 
-def test_a_record_with_a_broken_time_is_not_skipped_as_a_line_of_types(tmp_path):
+def test_a_record_with_a_broken_time_is_not_skipped_as_a_line_of_types(written):
     """A map skips a line below the header row; a file of another day lacks it."""
     plain = a_map(columns='[columns]\n"When" = "received_at"\n"Text" = "narrative"\n'
                   '[times]\n"When" = "iso-local"\n')  # fmt: skip
     by = replace(plain, file=FileForm(FileFormat.CSV, skip=1))
     for line, rejected in (("DATE,TEXT", 0), ("yesterday,call +1 888 555 0123", 1)):
-        path = tmp_path / "a.csv"
-        path.write_text(f"When,Text\n{line}\n2026-06-01,a\n")
-        tables = read_file(path, maps=(by,))[0]
+        path = written(f"When,Text\n{line}\n2026-06-01,a\n")
+        tables = read_by(by, path)
         assert (len(tables["complaints"]), len(tables["rejects"])) == (1, rejected)
 
 
-def test_a_row_without_an_id_gets_one_of_its_content(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("When,Text\n2026-06-01,a\n2026-06-01,b\n2026-06-01,a\n")
+def test_a_row_without_an_id_gets_one_of_its_content(written):
+    path = written("When,Text\n2026-06-01,a\n2026-06-01,b\n2026-06-01,a\n")
     by = a_map(columns='[columns]\n"When" = "received_at"\n"Text" = "narrative"\n'
                '[times]\n"When" = "iso-local"\n')  # fmt: skip
-    ids = [row["complaint_id"] for row in read_file(path, maps=(by,))[0]["complaints"]]
+    ids = [row["complaint_id"] for row in read_by(by, path)["complaints"]]
     assert len(set(ids)) == 2 and ids[0] == ids[2]
 
 
-def test_a_word_that_is_not_in_the_map_names_no_side(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text(
+def test_a_word_that_is_not_in_the_map_names_no_side(written):
+    path = written(
         "id,at,way\n1,2026-06-01T00:00Z,in\n2,2026-06-01T00:00Z,inbound\n3,2026-06-01T00:00Z,OUT\n"
     )
     by = parse_map(
@@ -349,16 +348,15 @@ def test_a_word_that_is_not_in_the_map_names_no_side(tmp_path):
         "m",
     )
     for same_map in (by, replace(by, constants={"direction": "outbound"})):
-        tables, _ = read_file(path, calls=True, maps=(same_map,), calls_direction="inbound")
+        tables = read_by(same_map, path, calls=True, calls_direction="inbound")
         assert [row["direction"] for row in tables["calls"]] == ["inbound", "unmapped", None]
 
 
-def test_the_zone_of_the_command_outweighs_that_of_the_map(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("Case,When,Name,Home phone,Scammer,Text\nA,2026-06-01 10:00,,,,x\n")
+def test_the_zone_of_the_command_outweighs_that_of_the_map(written):
+    path = written("Case,When,Name,Home phone,Scammer,Text\nA,2026-06-01 10:00,,,,x\n")
     by = a_map(head=HEAD + 'timezone = "Asia/Kolkata"\n')
     for zone, hour in ((None, "04:30"), ("America/New_York", "14:00"), ("+02:00", "08:00")):
-        (row,) = read_file(path, maps=(by,), timezone=zone)[0]["complaints"]
+        (row,) = read_by(by, path, timezone=zone)["complaints"]
         assert row["received_at"] == f"2026-06-01T{hour}:00+00:00"
 
 
@@ -373,15 +371,14 @@ def test_the_zone_of_the_command_outweighs_that_of_the_map(tmp_path):
         (".", "1,23,456.50 INR", "123456.50"),
     ],
 )
-def test_amounts(tmp_path, decimal, text, amount):
-    path = tmp_path / "a.jsonl"
-    path.write_text(json.dumps({"at": "2026-06-01T00:00:00Z", "loss": text}))
+def test_amounts(written, decimal, text, amount):
+    path = written(json.dumps({"at": "2026-06-01T00:00:00Z", "loss": text}), "a.jsonl")
     by = a_map(
         'format = "jsonl"',
         '[columns]\nat = "received_at"\nloss = "loss_amount"\n',
         HEAD + f'decimal = "{decimal}"\n',
     )
-    (row,) = read_file(path, maps=(by,))[0]["complaints"]
+    (row,) = read_by(by, path)["complaints"]
     assert row["loss_amount"] == amount
 
 
@@ -395,13 +392,12 @@ def test_amounts(tmp_path, decimal, text, amount):
         (["0.125", "0.250"], ".", False),
     ],
 )
-def test_amounts_of_whole_thousands_are_no_fractions(tmp_path, amounts, decimal, asks):
-    path = tmp_path / "a.csv"
+def test_amounts_of_whole_thousands_are_no_fractions(written, amounts, decimal, asks):
     rows = [f"A{n};2026-06-1{n};{amount}\n" for n, amount in enumerate(amounts)]
-    path.write_text("Case;Created;Loss\n" + "".join(rows))
+    path = written("Case;Created;Loss\n" + "".join(rows))
     draft = guessed(path)
     assert draft.by.decimal == decimal
-    assert any(doubt.startswith("decimal:") for doubt in draft.unsure) == asks
+    assert doubts(draft, "decimal:") == asks
 
 
 @pytest.mark.parametrize(
@@ -414,13 +410,12 @@ def test_amounts_of_whole_thousands_are_no_fractions(tmp_path, amounts, decimal,
         (["13/11/99", "14/11/99"], "day-first", 2),
     ],
 )
-def test_a_year_of_two_digits_is_no_day(tmp_path, dates, form, read):
-    path = tmp_path / "a.csv"
+def test_a_year_of_two_digits_is_no_day(written, dates, form, read):
     rows = [f"A{n};{day};x\n" for n, day in enumerate(dates)]
-    path.write_text("Case;Created;Text\n" + "".join(rows))
+    path = written("Case;Created;Text\n" + "".join(rows))
     by = guessed(path).by
     assert by.times == {"Created": form}
-    tables, _ = read_file(path, maps=(by,))
+    tables = read_by(by, path)
     assert len(tables["complaints"]) == read
     assert [reject["field"] for reject in tables["rejects"]] == ["received_at"] * (
         len(dates) - read
@@ -428,11 +423,10 @@ def test_a_year_of_two_digits_is_no_day(tmp_path, dates, form, read):
 
 
 @pytest.mark.parametrize("word", ["Victim phone", "-"])
-def test_words_without_digits_are_no_number_of_the_victim(tmp_path, word):
-    path = tmp_path / "a.csv"
+def test_words_without_digits_are_no_number_of_the_victim(written, word):
     rows = [f"A{n},2026-06-1{n},+1 888 555 010{n},+1 202 555 010{n}\n" for n in range(9)]
     rows.insert(4, f"A,2026-06-11,{word},{word}\n")
-    path.write_text("Case,Created,Scammer phone,Victim phone\n" + "".join(rows))
+    path = written("Case,Created,Scammer phone,Victim phone\n" + "".join(rows))
     by = guessed(path).by
     assert by.columns["Scammer phone"] == ("phone.caller_id",)
 
@@ -448,16 +442,15 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("encoding", TEXTS)
-def test_the_encoding_of_a_file_is_guessed_and_asked(tmp_path, encoding):
-    path = tmp_path / "a.csv"
+def test_the_encoding_of_a_file_is_guessed_and_asked(written, encoding):
     text = TEXTS[encoding]
     rows = [f"A{n};2026-06-1{n};a b c d e f g h {text}\n" for n in range(9)]
-    path.write_bytes(f"Case;Created;Text {text[-4:]}\n{''.join(rows)}".encode(encoding))
+    path = written(f"Case;Created;Text {text[-4:]}\n{''.join(rows)}".encode(encoding))
     guess = guessed(path)
     assert guess.by.file.encoding == encoding
-    asked = any(doubt.startswith("encoding:") for doubt in guess.unsure)
+    asked = doubts(guess, "encoding:")
     assert asked == (encoding not in ("cp1252", "mac_roman"))
-    tables, _ = read_file(path, maps=(guess.by,))
+    tables = read_by(guess.by, path)
     assert [complaint["narrative"] for complaint in tables["complaints"]] == [
         f"a b c d e f g h {text}"
     ] * 9
@@ -473,7 +466,7 @@ def test_names_that_are_there_twice_below_merged_cells_are_parted(tmp_path, merg
     write_workbook(path, {"Cases": [groups, header, *([f"A{n}", *row] for n in range(3))]})
     guess = guessed(path)
     by = parse_map(write_map(guess.by, guess.notes, guess.unsure), "m.toml")
-    tables, _ = read_file(path, maps=(by,))
+    tables = read_by(by, path)
     assert len(tables["complaints"]) == 3
     numbers = {number["raw"]: number["role"] for number in tables["complaints"][0]["phone_numbers"]}
     suspects = "caller_id" if merged else "victim"  # whose they are cannot be told
@@ -481,12 +474,11 @@ def test_names_that_are_there_twice_below_merged_cells_are_parted(tmp_path, merg
 
 
 @pytest.mark.parametrize("between", [" / ", "; ", " and ", "", "\n"])
-def test_several_numbers_in_a_cell_are_guessed_and_read(tmp_path, between):
-    path = tmp_path / "a.csv"
+def test_several_numbers_in_a_cell_are_guessed_and_read(written, between):
     rows = [f'A{n},2026-06-1{n},"+18885550100{between}+1 877 555 0101"\n' for n in range(3)]
-    path.write_text("Case,Created,Scammer phone\n" + "".join(rows))
+    path = written("Case,Created,Scammer phone\n" + "".join(rows))
     by = guessed(path).by
-    tables, _ = read_file(path, maps=(by,))
+    tables = read_by(by, path)
     numbers = [number["raw"] for number in tables["complaints"][0]["phone_numbers"]]
     assert numbers == ["+18885550100", "+1 877 555 0101"]
 
@@ -495,17 +487,14 @@ EXTENSIONS = [" x123", " ext. 4", "#22", ", extension 7", ";ext=5", " Durchwahl 
 
 
 @pytest.mark.parametrize("name", ["Scammer callback number", "Victim phone"])
-def test_numbers_with_extensions_are_guessed(tmp_path, name):
-    path = tmp_path / "a.csv"
+def test_numbers_with_extensions_are_guessed(written, name):
     cells = [f"888-555-01{n:02}{extension}" for n, extension in enumerate(EXTENSIONS)]
     rows = [f'A{n},2026-03-01T09:00Z,"{cell}",x\n' for n, cell in enumerate(cells)]
-    path.write_text(f"Case,Date filed,{name},Text\n" + "".join(rows))
+    path = written(f"Case,Date filed,{name},Text\n" + "".join(rows))
     by = guessed(path).by
     role = "callback" if name.startswith("Scammer") else "victim"
     assert by.columns[name] == (f"phone.{role}",)
-    numbers = [
-        complaint["phone_numbers"] for complaint in read_file(path, maps=(by,))[0]["complaints"]
-    ]
+    numbers = [complaint["phone_numbers"] for complaint in read_by(by, path)["complaints"]]
     assert numbers == [[{"raw": cell, "role": role}] for cell in cells]
 
 
@@ -518,49 +507,44 @@ ODD_TIMES = [
 ]
 
 
-@pytest.mark.parametrize(("written", "form", "asks", "hours"), ODD_TIMES)
-def test_times_of_zones_months_and_spreadsheets_are_guessed(tmp_path, written, form, asks, hours):
-    path = tmp_path / "a.csv"
+@pytest.mark.parametrize(("moments", "form", "asks", "hours"), ODD_TIMES)
+def test_times_of_zones_months_and_spreadsheets_are_guessed(written, moments, form, asks, hours):
     numbers = ("(202) 555-0101", "(888) 555-0102")
-    rows = [f'A{n},"{moment}",{numbers[n]},x\n' for n, moment in enumerate(written)]
-    path.write_text("Case,Date filed,Victim phone,Text\n" + "".join(rows))
+    rows = [f'A{n},"{moment}",{numbers[n]},x\n' for n, moment in enumerate(moments)]
+    path = written("Case,Date filed,Victim phone,Text\n" + "".join(rows))
     draft = guessed(path)
     assert draft.by.times == {"Date filed": form}
-    assert bool(asks) == any(
-        doubt.startswith("times: ") and asks in doubt for doubt in draft.unsure
-    )
-    names_none = any("name no zone" in doubt for doubt in draft.unsure)
-    assert names_none == (form == "excel-serial" or "Uhr" in written[0])
-    rows = read_file(path, maps=(draft.by,))[0]["complaints"]
+    assert not asks or doubts(draft, asks)
+    names_none = doubts(draft, "name no zone")
+    assert names_none == (form == "excel-serial" or "Uhr" in moments[0])
+    rows = read_by(draft.by, path)["complaints"]
     assert [datetime.fromisoformat(row["received_at"]).hour for row in rows] == hours
 
 
-def test_names_of_zones_that_are_others_elsewhere_are_asked_and_refused(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("Case,Date filed,Text\nA1,2026-03-01 09:00 IST,x\nA2,2026-03-02 09:00Z,x\n")
+def test_names_of_zones_that_are_others_elsewhere_are_asked_and_refused(written):
+    path = written("Case,Date filed,Text\nA1,2026-03-01 09:00 IST,x\nA2,2026-03-02 09:00Z,x\n")
     draft = guessed(path)
-    assert any(doubt.startswith("timezone: 'Date filed' names zones") for doubt in draft.unsure)
-    read = read_file(path, maps=(draft.by,))[0]
+    assert doubts(draft, "timezone: 'Date filed' names zones")
+    read = read_by(draft.by, path)
     assert len(read["complaints"]) == 1
     (reject,) = read["rejects"]
     assert (reject["code"], reject["field"]) == ("bad_timestamp", "received_at")
     assert "another elsewhere" in reject["message"]
     there = guess_map(sample_file(str(path)), "a.csv", "acme", "Asia/Kolkata")
-    assert not any("elsewhere" in doubt for doubt in there.unsure)
-    first, _ = read_file(path, maps=(there.by,))[0]["complaints"]
+    assert not doubts(there, "elsewhere")
+    first, _ = read_by(there.by, path)["complaints"]
     assert first["received_at"] == "2026-03-01T03:30:00+00:00"
 
 
-def test_losses_that_are_not_known_hide_no_column_of_losses(tmp_path):
-    path = tmp_path / "a.csv"
+def test_losses_that_are_not_known_hide_no_column_of_losses(written):
     losses = ["N/A", "unknown", "-", "not sure", "$1,500.00"]
     rows = [f'A{n},2026-03-01T09:00Z,"{loss}",unknown,x\n' for n, loss in enumerate(losses)]
-    path.write_text("Case,Date filed,Loss amount,Occurred at,Text\n" + "".join(rows))
+    path = written("Case,Date filed,Loss amount,Occurred at,Text\n" + "".join(rows))
     by = guessed(path).by
     assert by.columns["Loss amount"] == ("loss_amount",)
     by = replace(by, columns={**by.columns, "Occurred at": ("occurred_at",)})
     by = replace(by, times={**by.times, "Occurred at": "iso"})
-    read = read_file(path, maps=(by,))[0]
+    read = read_by(by, path)
     assert not read["rejects"]
     assert [complaint["loss_amount"] for complaint in read["complaints"]] == [
         *losses[:4],
@@ -578,13 +562,12 @@ def a_titled_map():
 
 
 @pytest.mark.parametrize("more", [[], ["Extra"]])
-def test_a_header_row_in_another_order_gives_columns_by_their_names(tmp_path, more):
+def test_a_header_row_in_another_order_gives_columns_by_their_names(written, more):
     # By their places, the victim's number would be the scammer's.
-    path = tmp_path / "a.csv"
     header = ["Scammer", "When", "Home phone", *more, "Case", "Text"]
     row = ["8885550100", "2026-06-01", "2025550101", *more, "A1", "x"]
-    path.write_text(titled("Report of May", header, row))
-    (complaint,) = read_file(path, maps=(a_titled_map(),))[0]["complaints"]
+    path = written(titled("Report of May", header, row))
+    (complaint,) = read_by(a_titled_map(), path)["complaints"]
     assert complaint["phone_numbers"] == [
         {"raw": "8885550100", "role": "callback"},
         {"raw": "2025550101", "role": "victim"},
@@ -592,29 +575,26 @@ def test_a_header_row_in_another_order_gives_columns_by_their_names(tmp_path, mo
     assert complaint["complaint_id"] == "A1"
 
 
-def test_a_header_row_without_a_column_that_is_read_fits_no_map(tmp_path):
-    path = tmp_path / "a.csv"
+def test_a_header_row_without_a_column_that_is_read_fits_no_map(written):
     header = ["Case", "When", "scammer", "Home phone", "Text"]
     row = ["A1", "2026-06-01", "8885550100", "2025550101", "x"]
-    path.write_text(titled("Report of May", header, row))
+    path = written(titled("Report of May", header, row))
     with pytest.raises(InputError, match=r"lacks columns that m.toml reads \(Scammer\)"):
-        read_file(path, maps=(a_titled_map(),))
+        read_by(a_titled_map(), path)
 
 
-def test_a_file_that_the_map_does_not_fit_is_read_as_any_other(tmp_path):
+def test_a_file_that_the_map_does_not_fit_is_read_as_any_other(written):
     contract = {"complaint_id": "1", "source_org": "x", "received_at": "2026-06-01T00:00:00Z"}
-    (tmp_path / "a.jsonl").write_text(json.dumps(contract))
-    (tmp_path / "b.csv").write_text("Case,When\n1,2026-06-01\n")
-    (tmp_path / "c.csv").write_text(csv_text(ROWS, ","))
-    paths, options = (
-        [str(tmp_path / name) for name in ("a.jsonl", "c.csv")],
-        ReadOptions(maps=(a_map(),)),
-    )
+    paths = [
+        str(written(json.dumps(contract), "a.jsonl")),
+        str(written(csv_text(ROWS, ","), "c.csv")),
+    ]
+    options = ReadOptions(maps=(a_map(),))
     assert [file.format for file in plan_input_files(paths, [], options)] == ["jsonl", "map-csv"]
     with pytest.raises(InputError, match=r"m.toml: a map that fits none of the complaint files"):
         plan_input_files(paths[:1], [], options)
     with pytest.raises(InputError, match=r"lacks columns that m.toml reads \(Home phone, Scammer"):
-        plan_input_files([str(tmp_path / "b.csv")], [], ReadOptions(maps=(a_map(),)))
+        read_by(a_map(), written("Case,When\n1,2026-06-01\n", "b.csv"))
 
 
 @given(
@@ -679,13 +659,6 @@ def test_a_map_that_cannot_be_used_says_what_to_do(change, problem):
     with pytest.raises(MapError) as error:
         parse_map(text.replace(*change, 1), "m.toml")
     assert str(error.value).startswith(f"m.toml: {problem}") and "; " in str(error.value)
-
-
-def guess(tmp_path, text, name="acme_cases.csv", **wanted):
-    path = tmp_path / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    options = {"org": None, "zone": None, "kind": None} | wanted
-    return guess_map(sample_file(str(path)), str(path), **options)
 
 
 TEXT = "I was told to call the number because of a virus on the computer"
@@ -854,15 +827,15 @@ GUESSES = {
 
 
 @pytest.mark.parametrize("shown", GUESSES)
-def test_columns_are_guessed_by_their_names_and_contents(tmp_path, shown):
+def test_columns_are_guessed_by_their_names_and_contents(written, shown):
     head, row, targets, says = GUESSES[shown]
     rows = [row.format(n=n) for n in range(10, 25)]
-    draft = guess(tmp_path, "\n".join([head, *rows]))
+    draft = guessed(written("\n".join([head, *rows])))
     assert {name: draft.by.columns[name] for name in targets} == {
         name: (target,) for name, target in targets.items()
     }
     for words in says:
-        assert any(words in doubt for doubt in draft.unsure), words
+        assert doubts(draft, words), words
 
 
 @pytest.mark.parametrize(
@@ -901,20 +874,20 @@ def test_columns_are_guessed_by_their_names_and_contents(tmp_path, shown):
         ("Mobile", "phone.victim"),
     ],
 )
-def test_a_number_is_a_suspects_only_where_its_name_says_so(tmp_path, column, target):
+def test_a_number_is_a_suspects_only_where_its_name_says_so(written, column, target):
     rows = [f"{n},2026-06-{n + 1:02}T00:00:00Z,+1 202 555 01{n:02},{TEXT}" for n in range(20)]
-    draft = guess(tmp_path, f"id,created,{column},description\n" + "\n".join(rows))
+    draft = guessed(written(f"id,created,{column},description\n" + "\n".join(rows)))
     assert draft.by.columns[column] == (target,)
 
 
-def test_a_caller_id_beside_the_victims_number_is_the_callers(tmp_path):
+def test_a_caller_id_beside_the_victims_number_is_the_callers(written):
     rows = [f"{n},2026-06-02T00:00Z,+1 202 555 01{n:02},+1 888 555 0100,{TEXT}" for n in range(20)]
     head = "id,created,Customer phone,Caller ID number,description\n"
-    draft = guess(tmp_path, head + "\n".join(rows))
+    draft = guessed(written(head + "\n".join(rows)))
     assert draft.by.columns["Caller ID number"] == ("phone.caller_id",)
-    assert any("'Caller ID number' is read as who called" in doubt for doubt in draft.unsure)
+    assert doubts(draft, "'Caller ID number' is read as who called")
     rows[7] = rows[7].replace("+1 888 555 0100", "+1 202 555 0107")
-    draft = guess(tmp_path, head + "\n".join(rows))
+    draft = guessed(written(head + "\n".join(rows)))
     assert draft.by.columns["Caller ID number"] == ("phone.victim",)
 
 
@@ -928,14 +901,12 @@ def test_a_caller_id_beside_the_victims_number_is_the_callers(tmp_path):
         (["5551234", "5559876"], None, "numbers that name no country are not read"),
     ],
 )
-def test_the_country_of_numbers_is_guessed_only_where_they_fit_one(
-    tmp_path, numbers, country, said
-):
+def test_the_country_of_numbers_is_guessed_only_where_they_fit_one(written, numbers, country, said):
     rows = [f"{n},2026-06-02T00:00Z,{numbers[n % 2]},{TEXT}" for n in range(20)]
-    draft = guess(tmp_path, "id,created,Customer phone,description\n" + "\n".join(rows))
+    draft = guessed(written("id,created,Customer phone,description\n" + "\n".join(rows)))
     assert draft.by.columns["Customer phone"] == ("phone.victim",)
     assert draft.by.constants.get("victim_country") == country
-    assert any(said in doubt for doubt in draft.unsure)
+    assert doubts(draft, said)
 
 
 @pytest.mark.parametrize(
@@ -952,23 +923,23 @@ def test_the_country_of_numbers_is_guessed_only_where_they_fit_one(
         (["02 Jun 2026 20:36"], "month-name"),
     ],
 )
-def test_the_form_of_times_is_found(tmp_path, values, form):
+def test_the_form_of_times_is_found(written, values, form):
     rows = [f'{n},"{values[n % len(values)]}",{TEXT}' for n in range(20)]
-    draft = guess(tmp_path, "id,created at,description\n" + "\n".join(rows))
+    draft = guessed(written("id,created at,description\n" + "\n".join(rows)))
     assert draft.by.times == {"created at": form}
 
 
-def test_calls_name_nobody_until_a_person_says_who(tmp_path):
+def test_calls_name_nobody_until_a_person_says_who(written):
     rows = [f"c{n},2026-06-01T00:00Z,+1202555010{n},+18885550100,inbound,{n}" for n in range(9)]
-    draft = guess(tmp_path, "call id,start time,from,to,direction,duration\n" + "\n".join(rows))
+    draft = guessed(written("call id,start time,from,to,direction,duration\n" + "\n".join(rows)))
     assert draft.by.kind is RecordKind.CALL
     assert draft.by.words == {"direction": {"inbound": "unknown"}}
     assert "direction" not in draft.by.constants
-    assert any(doubt.startswith("direction:") for doubt in draft.unsure)
+    assert doubts(draft, "direction:")
 
 
 @pytest.mark.parametrize("hidden", ["Calling number", "To"])
-def test_a_side_of_a_call_without_numbers_is_not_taken_for_the_other(tmp_path, hidden):
+def test_a_side_of_a_call_without_numbers_is_not_taken_for_the_other(written, hidden):
     """The victim's would be the suspect's as soon as a person says that the caller is it."""
     pairs = [("Calling number", "Called number"), ("Source", "Destination"), ("From", "To")]
     (names,) = [pair for pair in pairs if hidden in pair]
@@ -979,10 +950,9 @@ def test_a_side_of_a_call_without_numbers_is_not_taken_for_the_other(tmp_path, h
         ]
         for n in range(1, 6)
     ]
-    path = tmp_path / "calls.csv"
     head = f"Call ID,Start time,Duration,{','.join(names)}\n"
     lines = (f"K{n},2026-03-01T10:00Z,{n},{','.join(cells)}\n" for n, cells in enumerate(rows))
-    path.write_text(head + "".join(lines))
+    path = written(head + "".join(lines), "calls.csv")
     by = guessed(path, RecordKind.CALL).by
     fields = dict(zip(names, ("calling_number", "called_number"), strict=True))
     shown = next(name for name in names if name != hidden)
@@ -990,24 +960,23 @@ def test_a_side_of_a_call_without_numbers_is_not_taken_for_the_other(tmp_path, h
     assert by.columns[hidden] in ((fields[hidden],), ("ignore",))
 
 
-def test_records_inside_of_a_record_are_asked_about(tmp_path):
+def test_records_inside_of_a_record_are_asked_about(written):
     """Read as one, they would tie the suspects of strangers to each other."""
-    path = tmp_path / "a.jsonl"
     inner = [
         {"case": f"A{n}", "scammer_phone": f"+1 888 555 010{n}", "text": "x"} for n in range(3)
     ]
     rows = [{"date": f"2026-03-0{n}T09:00Z", "complaints": inner} for n in range(1, 4)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path = written("".join(json.dumps(row) + "\n" for row in rows), "a.jsonl")
     draft = guessed(path)
-    assert any(doubt.startswith("rows: 'complaints' has several objects") for doubt in draft.unsure)
+    assert doubts(draft, "rows: 'complaints' has several objects")
 
 
-def test_a_sure_guess_asks_nothing(tmp_path):
+def test_a_sure_guess_asks_nothing(written):
     rows = [
         f"{n},2026-06-01T00:00:00Z,u{n % 3},United States,+1 888 555 0100,{TEXT}" for n in range(9)
     ]
     head = "case id,created at,customer id,country,scam callback number,description\n"
-    assert not guess(tmp_path, head + "\n".join(rows), org="acme").unsure
+    assert not guessed(written(head + "\n".join(rows))).unsure
 
 
 @pytest.mark.parametrize(
@@ -1026,23 +995,23 @@ def test_a_sure_guess_asks_nothing(tmp_path):
         b"Case,Date filed,Text\nA1,2026-03-01 at nine,x\n",
     ],
 )
-def test_a_hostile_file_is_guessed_at_or_one_error(tmp_path, text):
+def test_a_hostile_file_is_guessed_at_or_one_error(written, text):
     try:
-        draft = guess(tmp_path, text)
+        draft = guessed(written(text))
     except InputError as error:
         assert "; " in str(error)
     else:
-        written = write_map(draft.by, draft.notes, draft.unsure)
-        assert written.replace("\n", "").isprintable()
-        parse_map(written, "m")
+        text_of_map = write_map(draft.by, draft.notes, draft.unsure)
+        assert text_of_map.replace("\n", "").isprintable()
+        parse_map(text_of_map, "m")
 
 
 @pytest.mark.parametrize(("first", "asks"), [(0, True), (1, True), (7001, False)])
-def test_ids_that_count_the_rows_are_asked_about(tmp_path, first, asks):
+def test_ids_that_count_the_rows_are_asked_about(written, first, asks):
     rows = [f"{first + n},2026-06-02T00:00Z,{TEXT}" for n in range(20)]
-    draft = guess(tmp_path, "id,created,description\n" + "\n".join(rows))
+    draft = guessed(written("id,created,description\n" + "\n".join(rows)))
     assert draft.by.columns["id"] == ("complaint_id",)
-    assert any("counts the rows" in doubt for doubt in draft.unsure) is asks
+    assert doubts(draft, "counts the rows") is asks
 
 
 @pytest.mark.parametrize(
@@ -1056,9 +1025,8 @@ def test_ids_that_count_the_rows_are_asked_about(tmp_path, first, asks):
         ("55779911, 20-00-00", ["55779911, 20-00-00"]),
     ],
 )
-def test_several_payees_in_a_cell_are_payments_each(tmp_path, cell, payees):
-    path = tmp_path / "a.csv"
-    path.write_text(f'Case,When,Payee,Paid\nA1,2026-06-01 10:00,"{cell}",100\n')
+def test_several_payees_in_a_cell_are_payments_each(written, cell, payees):
+    path = written(f'Case,When,Payee,Paid\nA1,2026-06-01 10:00,"{cell}",100\n')
     columns = """
 [columns]
 "Case" = "complaint_id"
@@ -1068,7 +1036,7 @@ def test_several_payees_in_a_cell_are_payments_each(tmp_path, cell, payees):
 [times]
 "When" = "iso-local"
 """
-    tables, _ = read_file(path, maps=(a_map(columns=columns),))
+    tables = read_by(a_map(columns=columns), path)
     (row,) = tables["complaints"]
     payments = row["payments"]
     assert [payment["payee"] for payment in payments] == payees
@@ -1084,13 +1052,12 @@ def test_several_payees_in_a_cell_are_payments_each(tmp_path, cell, payees):
         ("https://a.example/x?p=1,2;q=3", 1),
     ],
 )
-def test_several_links_in_a_cell_are_read(tmp_path, cell, count):
-    path = tmp_path / "a.csv"
-    path.write_text(f'Case,When,Site\nA1,2026-06-01 10:00,"{cell}"\n')
+def test_several_links_in_a_cell_are_read(written, cell, count):
+    path = written(f'Case,When,Site\nA1,2026-06-01 10:00,"{cell}"\n')
     columns = (
         COLUMNS.split('"Name"', maxsplit=1)[0] + '"Site" = "url"\n[times]\n"When" = "iso-local"\n'
     )
-    tables, _ = read_file(path, maps=(a_map(columns=columns),))
+    tables = read_by(a_map(columns=columns), path)
     assert len(tables["complaints"][0]["urls"]) == count
 
 
@@ -1111,35 +1078,33 @@ def intercepted(end):
 
 @pytest.mark.parametrize("above", ["", "Call records\nNumber : 919876512345\n\n"])
 @pytest.mark.parametrize("end", ["", ",", ",,"])
-def test_a_separator_that_ends_each_row_loses_none(tmp_path, above, end):
+def test_a_separator_that_ends_each_row_loses_none(written, above, end):
     # So a carrier writes them: names of 9 columns above rows of 10 cells.
-    path = tmp_path / "acme_cases.csv"
-    text = above + "\n".join([INTERCEPTED, *intercepted(end)]) + "\n"
-    draft = guess(tmp_path, text)
+    path = written(above + "\n".join([INTERCEPTED, *intercepted(end)]) + "\n")
+    draft = guessed(path)
     by = draft.by
     assert by.columns["Target /A PARTY NUMBER"] == ("calling_number",)
     assert by.columns["B PARTY NUMBER"] == ("called_number",)
     assert by.columns["Call Time"] == ("started_at",)  # and not when it ended
     assert {by.columns[name] for name in ("Call End Time", "IMEI", "Cell ID")} == {("ignore",)}
     # Whoever called, the line is named first: as a caller it may be the victim's.
-    assert any("has one number, whoever called" in doubt for doubt in draft.unsure)
-    read, _ = read_file(path, calls=True, maps=(by,))
+    assert doubts(draft, "has one number, whoever called")
+    read = read_by(by, path, calls=True)
     assert len(read["calls"]) == 10 and not read["rejects"]
     path.write_text(path.read_text() + intercepted(",more")[0] + "\n")
-    read, _ = read_file(path, calls=True, maps=(by,))
+    read = read_by(by, path, calls=True)
     assert len(read["calls"]) == 10 and len(read["rejects"]) == 1
 
 
-def test_rows_that_are_shifted_by_an_unnamed_column_are_never_read(tmp_path):
+def test_rows_that_are_shifted_by_an_unnamed_column_are_never_read(written):
     # As R writes a table: without a name above the names of its rows. The last cells are empty.
     rows = [
         f"{n},A{n},2026-06-02T00:00Z,+1 888 555 01{n:02},+1 202 555 01{n:02}," for n in range(12)
     ]
     head = "case id,received at,scammer phone,victim phone,notes\n"
     with pytest.raises(InputError):
-        guess(tmp_path, head + "\n".join(rows))
-    by = guess(tmp_path, head + "\n".join(row.split(",", 1)[1] for row in rows)).by
-    path = tmp_path / "shifted.csv"
-    path.write_text(head + "\n".join(rows) + "\n")
-    tables, _ = read_file(path, maps=(by,))
+        guessed(written(head + "\n".join(rows)))
+    by = guessed(written(head + "\n".join(row.split(",", 1)[1] for row in rows))).by
+    path = written(head + "\n".join(rows) + "\n", "shifted.csv")
+    tables = read_by(by, path)
     assert not tables["complaints"] and len(tables["rejects"]) == len(rows)

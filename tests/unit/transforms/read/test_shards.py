@@ -33,10 +33,9 @@ LINES = {
 @pytest.mark.parametrize("head", HEADS, ids=HEADS.get)
 @settings(draws(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), size=st.integers(1, 60), end=st.sampled_from(["\n", "\r\n"]))
-def test_text(tmp_path, head, data, size, end):
+def test_text(written, head, data, size, end):
     lines = data.draw(st.lists(st.sampled_from(LINES[HEADS[head]]), max_size=14))
-    path = tmp_path / "a"
-    path.write_bytes(end.join([head, *lines]).encode())
+    path = written(end.join([head, *lines]).encode(), "a")
     whole, cut = whole_and_cut(path, size)
     assert whole == cut
     if HEADS[head] == "jsonl":
@@ -57,10 +56,9 @@ def test_parquet(tmp_path, size):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_the_digest_is_of_the_stored_bytes(tmp_path, pack):
+def test_the_digest_is_of_the_stored_bytes(written, pack):
     data = pack(b'{"complaint_id":"1"}\n' * 5_000)
-    path = tmp_path / "a"
-    path.write_bytes(data)
+    path = written(data, "a")
     (file,) = plan_input_files([str(path)], [], ReadOptions())
     digest, _ = scan_file(file, 1_000)
     assert digest == (hashlib.sha256(data).hexdigest(), len(data))

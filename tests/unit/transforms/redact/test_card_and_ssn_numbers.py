@@ -5,9 +5,8 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.support.made_up_records import read_complaints as complaints, victims
+from tests.support.made_up_records import withheld_from
 from transforms.extract.sensitive_text import card_and_ssn_spans
-from transforms.redact.records import withhold_from_complaints
 
 CARD_AND_SSN_NUMBERS = [
     "visa 4111 1111 1111 1111 it",
@@ -38,8 +37,7 @@ OTHERS = [
 
 
 def shown(*texts):
-    batch = complaints(*({"narrative": text} for text in texts))
-    return withhold_from_complaints(batch, victims([()] * len(texts)))["narrative"].to_pylist()
+    return withheld_from(*({"narrative": text} for text in texts))["narrative"].to_pylist()
 
 
 @pytest.mark.parametrize("text", CARD_AND_SSN_NUMBERS)
@@ -68,6 +66,7 @@ STUCK = ["4111111111111111", "4111 1111 1111 1111", "078-05-1120", "378282246310
 @pytest.mark.parametrize("number", STUCK)
 @pytest.mark.parametrize("form", ["4156667777{}", "{}4156667777"])
 def test_what_is_stuck_to_a_victims_number_is_masked_with_it(form, number):
-    batch = complaints({"narrative": f"it is {form.format(number)}, 12 ok"})
-    (kept,) = withhold_from_complaints(batch, victims([("+14156667777",)]))["narrative"].to_pylist()
+    (kept,) = withheld_from(
+        {"narrative": f"it is {form.format(number)}, 12 ok"}, own=[("+14156667777",)]
+    )["narrative"].to_pylist()
     assert re.sub(r"[ #-]", "", kept) == "itis,12ok"

@@ -19,6 +19,7 @@ from tests.support.made_up_records import (
     read_calls as calls,
     read_complaints as complaints,
     victims,
+    withheld_from,
 )
 from tests.unit.transforms.phone.test_normalize import EXAMPLES, FORMATS
 from tests.unit.transforms.redact.test_rejects import rejects
@@ -62,8 +63,7 @@ def test_no_spelling_survives_in_a_narrative(example, form, joint, wide):
     spellings = [pn.format_number(number_, form), joint.join(national)]
     text = " and ".join(spellings)
     text = text.translate(WIDE) if wide else text
-    batch = complaints({"narrative": text, "victim_country": region})
-    kept = withhold_from_complaints(batch, victims([{e164}]))
+    kept = withheld_from({"narrative": text, "victim_country": region}, own=[{e164}])
     masked = kept["narrative"].to_pylist()[0]
     assert len(masked) == len(text)
     assert national not in digits(masked)
@@ -74,7 +74,7 @@ def test_no_spelling_survives_in_a_narrative(example, form, joint, wide):
 
 def test_every_field_is_masked_and_nothing_else():
     payment = {"method": "zelle", "payee": "415.6667777", "amount": None, "currency": None}
-    batch = complaints(
+    kept = withheld_from(
         {"complaint_id": "other", "narrative": "call 415-666-7777"},
         {
             "claimed_brand": "amazon 4156667777",
@@ -90,8 +90,8 @@ def test_every_field_is_masked_and_nothing_else():
             "remote_access": [{"tool": "anydesk", "id": "415 666 7777"}, None],
             "payments": [payment],
         },
+        own=[set(), {VICTIM}],
     )
-    kept = withhold_from_complaints(batch, victims([set(), {VICTIM}]))
     assert kept.schema == COMPLAINT
     kept.validate(full=True)
     first, second = kept.to_pylist()
@@ -111,14 +111,13 @@ def test_every_field_is_masked_and_nothing_else():
 
 
 def test_numbers_with_the_role_victim_are_masked():
-    batch = complaints(
+    kept = withheld_from(
         {
             "narrative": "0171 2345678 or +49 171 2345678 or 555 01 23",
             "victim_country": "DE",
             "phone_numbers": [number("0171/2345678", "victim"), number("5550123", "victim")],
         }
-    )
-    kept = withhold_from_complaints(batch, victims([set()])).to_pylist()[0]
+    ).to_pylist()[0]
     assert kept["narrative"] == "0### ####### or +49 ### ####### or ### ## ##"
     assert kept["phone_numbers"] == []
 
@@ -136,7 +135,7 @@ IBAN = "#### #### #### #### #### ##"
     ],
 )  # fmt: skip
 def test_other_identifiers_of_the_victim(entity, text, expected):
-    kept = withhold_from_complaints(complaints({"narrative": text}), victims([{entity}]))
+    kept = withheld_from({"narrative": text}, own=[{entity}])
     assert kept["narrative"].to_pylist() == [expected]
 
 
@@ -147,8 +146,11 @@ AT_AND_DOT = "at the dot " * 200
 def shown_narratives(begin, spellings, withheld=(), **options):
     """Yields the rest of each spelling in a narrative, and the spelling; text around it stays."""
     end = " you know"
-    batch = complaints(*({"narrative": f"{begin}{written}{end}"} for written in spellings))
-    kept = withhold_from_complaints(batch, victims([withheld] * len(spellings)), **options)
+    kept = withheld_from(
+        *({"narrative": f"{begin}{written}{end}"} for written in spellings),
+        own=[withheld] * len(spellings),
+        **options,
+    )
     for text, written in zip(kept["narrative"].to_pylist(), spellings, strict=True):
         assert text.startswith(begin) and text.endswith(end), written
         yield text[len(begin) : -len(end)], written
@@ -194,8 +196,10 @@ ENCODED_NUMBERS = [
 
 def test_a_number_is_found_as_the_web_encodes_it():
     links = [f"https://evil.example/?t={written}" for written in ENCODED_NUMBERS]
-    batch = complaints(*({"urls": [link]} for link in links for _ in range(2)))
-    kept = withhold_from_complaints(batch, victims([{f"phone:{VICTIM}"}, ()] * len(links)))
+    kept = withheld_from(
+        *({"urls": [link]} for link in links for _ in range(2)),
+        own=[{f"phone:{VICTIM}"}, ()] * len(links),
+    )
     urls = [row["urls"][0] for row in kept.to_pylist()]
     for hidden in urls[::2]:
         decoded = html.unescape(unquote(unquote(hidden.replace("=3", "%3"))))
@@ -244,9 +248,8 @@ def test_a_number_is_found_as_people_say_it(padding):
         rows.append({"narrative": "".join(parts), "urls": [link.format(in_link)]})
         narrative = "#".join(parts).replace(spoken, "#" * (len(spoken) - 2))
         masked.append({"narrative": narrative, "urls": [link.format("#" * len(in_link))]})
-    batch = complaints(*rows, *rows)
     own, unrelated = {f"phone:{VICTIM}"}, {"phone:+14156667778"}
-    kept = withhold_from_complaints(batch, victims([own] * len(rows) + [unrelated] * len(rows)))
+    kept = withheld_from(*rows, *rows, own=[own] * len(rows) + [unrelated] * len(rows))
     assert kept.select(["narrative", "urls"]).to_pylist() == masked + rows
 
 
@@ -275,9 +278,7 @@ def test_the_name_of_a_victims_account_is_masked_alone():
     row = {
         "narrative": "Ask for jane77doe, jane77doe+x@home.org, jane77doe@NOSPAM.home.org or jane"
     }
-    kept = withhold_from_complaints(
-        complaints(row), victims([{"email:jane77doe@home.org", "email:jane@home.org"}])
-    )
+    kept = withheld_from(row, own=[{"email:jane77doe@home.org", "email:jane@home.org"}])
     (shown,) = kept["narrative"].to_pylist()
     assert "jane77doe" not in shown and shown.endswith(" or jane")
 
@@ -296,7 +297,7 @@ def test_a_card_is_masked_wherever_its_record_has_it(again):
         "narrative": f"My card is 4539 6886 5204 5190. He read {again} back.",
         "urls": [f"https://e.example/p/{again}"],
     }
-    kept = withhold_from_complaints(complaints(row), victims([()])).to_pylist()[0]
+    kept = withheld_from(row).to_pylist()[0]
     for shown in (kept["narrative"], kept["urls"][0]):
         assert not set(digits(shown))
 
@@ -351,17 +352,19 @@ def test_a_spelled_out_address_is_found():
 
 def test_spans_of_the_narrative_are_masked_whole():
     text = "my number is two one two, five five five and my mail"
-    kept = withhold_from_complaints(
-        complaints({"narrative": text}, {}), victims([(), ()]), {0: [(13, 40)]}
-    )
+    kept = withheld_from({"narrative": text}, {}, narrative_spans={0: [(13, 40)]})
     assert kept["narrative"].to_pylist()[0] == f"my number is {'#' * 27} and my mail"
     assert kept["numbers_withheld"].to_pylist() == [1, 0]
 
 
 def test_each_row_keeps_its_own_text():
     own, theirs = "my number is 202_456_2131 ok", "they called 202-456-1414"
-    batch = complaints({"narrative": own}, {"narrative": "nothing"}, {"narrative": theirs})
-    kept = withhold_from_complaints(batch, victims([(), (), ()]), {2: [(12, 24)]})
+    kept = withheld_from(
+        {"narrative": own},
+        {"narrative": "nothing"},
+        {"narrative": theirs},
+        narrative_spans={2: [(12, 24)]},
+    )
     assert kept["narrative"].to_pylist() == [
         "my number is ###_###_#### ok", "nothing", "they called ###-###-####",
     ]  # fmt: skip
@@ -375,30 +378,30 @@ def test_what_is_called_ones_own_ends_where_a_withheld_identifier_begins():
         f"my number is ###-###-####{text[25:]}",
     )
     for spans, shown in (({}, both), ({0: [(13, 25)]}, first_alone)):
-        kept = withhold_from_complaints(complaints({"narrative": text}), victims([()]), spans)
+        kept = withheld_from({"narrative": text}, narrative_spans=spans)
         assert kept["narrative"].to_pylist() == [shown]
 
 
 def test_a_number_around_what_is_called_ones_own_is_masked():
     """Its digits stand together where the others are masked."""
-    batch = complaints({"narrative": "415 8885550123 6667777"})
     for numbers, shown in (((VICTIM,), "### ########## #######"), ((), "415 ########## 6667777")):
-        kept = withhold_from_complaints(batch, victims([numbers]), {0: [(4, 14)]})
+        kept = withheld_from(
+            {"narrative": "415 8885550123 6667777"}, own=[numbers], narrative_spans={0: [(4, 14)]}
+        )
         assert kept["narrative"].to_pylist() == [shown]
 
 
 @pytest.mark.parametrize("second", ["jane at gmail com", "jo@home.org"])
 def test_a_second_address_of_ones_own_is_masked_with_the_first(second):
     text = f"my email is jane@home.org or {second}"
-    kept = withhold_from_complaints(complaints({"narrative": text}), victims([()]), {0: [(12, 25)]})
+    kept = withheld_from({"narrative": text}, narrative_spans={0: [(12, 25)]})
     assert kept["narrative"].to_pylist() == [f"my email is {'#' * (len(text) - 12)}"]
 
 
 def test_a_number_is_taken_out_as_its_field_spells_it():
-    batch = complaints(
+    (row,) = withheld_from(
         {"narrative": "mine: 800flowers1", "phone_numbers": [number("800-FLOWERS1", "victim")]}
-    )
-    (row,) = withhold_from_complaints(batch, victims([()])).to_pylist()
+    ).to_pylist()
     assert row["narrative"] == "mine: ###########"
 
 

@@ -8,11 +8,10 @@ import pytest
 
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from tests.support.made_up_records import read_complaints as complaints, victims
+from tests.support.made_up_records import withheld_from
 from tests.support.real_data import real
 from transforms.decode import find_by_row
 from transforms.extract import sensitive_text
-from transforms.redact.records import withhold_from_complaints
 from transforms.redact.rejects import mask_rejected_text
 
 ENGLISH = "abandon ability able about above absent absorb abstract absurd abuse access accident"
@@ -79,7 +78,7 @@ OTHERS = [
 
 
 def shown(text):
-    kept = withhold_from_complaints(complaints({"narrative": text}), victims([()]))
+    kept = withheld_from({"narrative": text})
     return kept["narrative"][0].as_py()
 
 

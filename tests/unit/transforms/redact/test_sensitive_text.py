@@ -5,9 +5,8 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.support.made_up_records import read_complaints as complaints, victims
+from tests.support.made_up_records import withheld_from
 from transforms.extract import sensitive_text
-from transforms.redact.records import withhold_from_complaints
 
 OWN = [
     ("my email is ", "jane at gmail com", " and"),
@@ -83,15 +82,14 @@ def test_other_text_stays(text):
     ],
 )
 def test_an_address_within_a_token_is_masked_in_every_narrative(token, masked):
-    told = complaints({"narrative": f"The page showed {token} to me"})
-    kept = withhold_from_complaints(told, victims([()]))
+    kept = withheld_from({"narrative": f"The page showed {token} to me"})
     assert kept["narrative"].to_pylist() == [f"The page showed {masked} to me"]
 
 
 def test_in_a_transcript_the_number_is_the_callers():
     narrative = "my number is two oh two four five six twenty one oh seven"
     rows = [{"narrative": narrative, "narrative_by": by} for by in ("victim", "suspect")]
-    kept = withhold_from_complaints(complaints(*rows), victims([(), ()]))
+    kept = withheld_from(*rows)
     hidden, shown = kept["narrative"].to_pylist()
     assert (hidden, shown) == (f"my number is {'#' * 44}", narrative)
     assert kept["numbers_withheld"].to_pylist() == [1, 0]
@@ -109,7 +107,7 @@ def test_in_a_transcript_the_number_is_the_callers():
 )
 def test_what_a_victim_quotes_of_the_caller_stays(before, hidden):
     narrative = f"{before}my number is two oh two four five six twenty one oh seven"
-    kept = withhold_from_complaints(complaints({"narrative": narrative}), victims([()]))
+    kept = withheld_from({"narrative": narrative})
     assert (kept["narrative"][0].as_py() != narrative) == hidden
 
 

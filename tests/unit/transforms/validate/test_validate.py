@@ -25,6 +25,12 @@ from transforms.validate import (
 )
 from transforms.values import word_lists
 
+
+def validated(*rows):
+    """Accepted rows, rejects and coerced words of complaints."""
+    return validate_complaints(pa.RecordBatch.from_pylist(rows, COMPLAINT_LOOSE))
+
+
 AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
 
 CLOCK = datetime(2024, 5, 20, tzinfo=UTC)
@@ -90,8 +96,7 @@ CALL_FAULTS = [
     "name", ["112-1234567-1234567", "20245550143", "2024 12 01", "INC-0012345"]
 )
 def test_a_case_number_is_no_contact(name):
-    rows = pa.RecordBatch.from_pylist([complaint(complaint_id=name)], COMPLAINT_LOOSE)
-    assert validate_complaints(rows)[0]["complaint_id"].to_pylist() == [name]
+    assert validated(complaint(complaint_id=name))[0]["complaint_id"].to_pylist() == [name]
 
 
 def test_an_id_must_not_hold_a_number_of_its_own_victim():
@@ -136,8 +141,7 @@ def test_a_word_that_is_shown_as_it_is_holds_no_number_and_no_address(name, kept
         "victim_region": name,
         "language": name,
     }
-    rows = pa.RecordBatch.from_pylist([complaint(**words)], COMPLAINT_LOOSE)
-    accepted, _, coerced = validate_complaints(rows)
+    accepted, _, coerced = validated(complaint(**words))
     (row,) = accepted.select(list(words)).to_pylist()
     (payment,) = row.pop("payments")
     assert row == {
@@ -166,22 +170,19 @@ def test_what_is_said_to_be_unknown_is_absent_and_loses_no_report(word, upper, b
             {"method": "bank", "payee": "x@oksbi", "amount": word, "currency": "", "paid_at": word}
         ],
     }
-    rows = pa.RecordBatch.from_pylist([complaint(**fields)], COMPLAINT_LOOSE)
-    accepted, rejects, coerced = validate_complaints(rows)
+    accepted, rejects, coerced = validated(complaint(**fields))
     assert not rejects.num_rows
     (row,) = accepted.to_pylist()
     names = ("loss_amount", "loss_currency", "occurred_at", "victim_country")
     assert [row[name] for name in names] == [None] * 4
     assert row["payments"][0]["amount"] is None
     assert {*names, "payments[].amount", "payments[].paid_at"} == {*coerced}
-    needed = pa.RecordBatch.from_pylist([complaint(received_at=word)], COMPLAINT_LOOSE)
-    assert validate_complaints(needed)[1]["code"].to_pylist() == ["bad_timestamp"]
+    assert validated(complaint(received_at=word))[1]["code"].to_pylist() == ["bad_timestamp"]
 
 
 @pytest.mark.parametrize("loss", ["unknown, 500 or so", "about 300", "none of 500", "1,500"])
 def test_a_loss_with_a_number_that_cannot_be_read_is_not_dropped(loss):
-    rows = pa.RecordBatch.from_pylist([complaint(loss_amount=loss)], COMPLAINT_LOOSE)
-    assert validate_complaints(rows)[1]["code"].to_pylist() == ["bad_amount"]
+    assert validated(complaint(loss_amount=loss))[1]["code"].to_pylist() == ["bad_amount"]
 
 
 @pytest.mark.parametrize(
@@ -281,8 +282,7 @@ def test_messages_hold_nothing_of_the_row():
 
 def test_a_role_in_capitals_is_still_the_victims():
     numbers = [{"raw": "+12025550143", "role": "Victim"}, {"raw": "+18885550123", "role": None}]
-    batch = pa.RecordBatch.from_pylist([complaint(phone_numbers=numbers)], COMPLAINT_LOOSE)
-    accepted, _, _ = validate_complaints(batch)
+    accepted, _, _ = validated(complaint(phone_numbers=numbers))
     assert [number["role"] for number in accepted["phone_numbers"][0].as_py()] == [
         "victim",
         "mentioned",
@@ -290,8 +290,7 @@ def test_a_role_in_capitals_is_still_the_victims():
 
 
 def test_strange_words_of_open_vocabularies_are_counted_not_refused():
-    batch = pa.RecordBatch.from_pylist([complaint(channel="pigeon")], COMPLAINT_LOOSE)
-    accepted, _, coerced = validate_complaints(batch)
+    accepted, _, coerced = validated(complaint(channel="pigeon"))
     assert accepted["channel"].to_pylist() == ["other"]
     assert coerced == {"channel": 1}
     batch = pa.RecordBatch.from_pylist([call(direction="sideways", attestation="Z")], CALL_LOOSE)
@@ -302,15 +301,14 @@ def test_strange_words_of_open_vocabularies_are_counted_not_refused():
 
 def test_a_strange_status_of_a_payment_is_counted_by_the_name_of_its_field():
     payments = [{"status": "completed"}, {"status": "vanished"}, {"status": None}]
-    batch = pa.RecordBatch.from_pylist([complaint(payments=payments)], COMPLAINT_LOOSE)
-    accepted, rejects, coerced = validate_complaints(batch)
+    accepted, rejects, coerced = validated(complaint(payments=payments))
     assert (accepted.num_rows, rejects.num_rows) == (1, 0)
     assert coerced == {"payments[].status": 1}
 
 
 def test_a_claimed_brand_has_no_blanks_around_it():
     rows = [complaint(claimed_brand=brand) for brand in (" Amazon\u00a0", "Amazon", "  ")]
-    accepted, _, _ = validate_complaints(pa.RecordBatch.from_pylist(rows, COMPLAINT_LOOSE))
+    accepted, _, _ = validated(*rows)
     assert accepted["claimed_brand"].to_pylist() == ["Amazon", "Amazon", None]
 
 
@@ -330,7 +328,7 @@ def test_a_run_refuses_records_after_its_own_clock_and_counts_coerced_words():
 def test_lists_stay_with_their_rows():
     first = [{"raw": "1", "role": "callback"}, {"raw": "2", "role": None}]
     rows = [complaint(phone_numbers=numbers) for numbers in (None, first, [], None, first[:1])]
-    accepted, _, _ = validate_complaints(pa.RecordBatch.from_pylist(rows, COMPLAINT_LOOSE))
+    accepted, _, _ = validated(*rows)
     raws = [
         [number["raw"] for number in numbers or []]
         for numbers in accepted["phone_numbers"].to_pylist()
