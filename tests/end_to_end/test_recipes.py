@@ -231,7 +231,7 @@ def test_a_sample_is_read_by_its_map(name, tmp_path):
     recipe = CASES[name]
     maps = (map_of(recipe),) if recipe.map else ()
     path = sample_of(recipe, tmp_path)
-    read_rows, _ = read_file(path, calls=recipe.kind is CALL, maps=maps)
+    read_rows = read_file(path, calls=recipe.kind is CALL, maps=maps)
     loose = read_rows["calls" if recipe.kind is CALL else "complaints"]
     assert {key: loose[0][key] for key in recipe.first} == recipe.first
     schema = CALL_LOOSE if recipe.kind is CALL else COMPLAINT_LOOSE

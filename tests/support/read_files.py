@@ -12,20 +12,21 @@ from transforms.read.read_records import SHARD_BYTES, read_shard, scan_file
 TAGS = ("complaints", "calls", "rejects")
 
 
+def shards_of(path, *, calls=False, shard_bytes=SHARD_BYTES, **options):
+    """The shards of one file."""
+    patterns = [[str(path)], []]
+    (file,) = plan_input_files(*(patterns[::-1] if calls else patterns), ReadOptions(**options))
+    return scan_file(file, shard_bytes)[1]
+
+
 def read_file(path, *, calls=False, shard_bytes=SHARD_BYTES, kept=TAGS, **options):
-    """(rows by tag, shards) of one file, rows as dicts sorted by position.
+    """The rows of one file by tag, as dicts sorted by position.
 
     Rows that are not `kept` leave only their count, rejects only their codes.
     """
-    opts = ReadOptions(**options)
-    patterns = [str(path)]
-    (file,) = (
-        plan_input_files([], patterns, opts) if calls else plan_input_files(patterns, [], opts)
-    )
-    _, shards = scan_file(file, shard_bytes)
     rows_of = {"complaints": [], "calls": [], "rejects": []}
-    for shard in shards:
-        for tag, batch in read_shard(shard, opts):
+    for shard in shards_of(path, calls=calls, shard_bytes=shard_bytes, **options):
+        for tag, batch in read_shard(shard, ReadOptions(**options)):
             batch.validate(full=True)
             if tag in kept:
                 rows_of[tag] += batch.to_pylist()
@@ -33,7 +34,7 @@ def read_file(path, *, calls=False, shard_bytes=SHARD_BYTES, kept=TAGS, **option
                 rows_of[tag] += batch.select(["position", "code"]).to_pylist()
     for rows in rows_of.values():
         rows.sort(key=lambda row: row["position"])
-    return rows_of, shards
+    return rows_of
 
 
 def compress_zstd(data: bytes) -> bytes:

@@ -24,9 +24,9 @@ def seen(*records: dict) -> list[tuple[str, str, str]]:
     return [(r["entity_id"], r["role"], r["field"]) for r in rows]
 
 
-def roles(*records: dict, of: str = "") -> list[str]:
+def roles(*records: dict, named: str = "") -> list[str]:
     """The roles of an identifier, or of all."""
-    return [role for entity_id, role, _ in seen(*records) if of in entity_id]
+    return [role for entity_id, role, _ in seen(*records) if named in entity_id]
 
 
 A, B, C = "888-555-0123", "888-555-0124", "415-666-7777"
@@ -189,8 +189,8 @@ def test_what_is_introduced_ends_with_its_quotation():
     ],
 )
 def test_what_may_be_the_victims_words_again_is_mentioned(text, role):
-    assert roles({"narrative": text.format(C)}, of=ID_C) == [role]
-    assert roles({"narrative": text.format(A)}, of=ID_A) == ["callback"]
+    assert roles({"narrative": text.format(C)}, named=ID_C) == [role]
+    assert roles({"narrative": text.format(A)}, named=ID_A) == ["callback"]
 
 
 def test_a_name_in_a_link_says_nothing_of_its_number():
@@ -222,7 +222,7 @@ def test_words_beside_a_link_say_nothing_of_bare_digits_in_it(words, key):
 )
 def test_bare_digits_of_a_link_are_whose_the_words_say(words, role):
     link = f"https://refund-desk.help/?phone={C.replace('-', '')}"
-    assert set(roles({"narrative": words, "urls": [link]}, of=ID_C)) == {role}
+    assert set(roles({"narrative": words, "urls": [link]}, named=ID_C)) == {role}
 
 
 LOOKED_UP = f"https://who-was-that.info/n/{C}"
@@ -241,12 +241,12 @@ LOOKED_UP = f"https://who-was-that.info/n/{C}"
     ],
 )
 def test_a_page_that_a_callers_number_was_looked_up_on_does_not_want_it_called(record, role):
-    assert set(roles(record, of=ID_C)) == {role}
+    assert set(roles(record, named=ID_C)) == {role}
 
 
 def test_a_toll_free_line_in_a_lures_link_is_called_though_it_also_rang():
     record = {"phone_numbers": [number(A, "caller_id")], "urls": [f"https://evil.support/?n={A}"]}
-    assert roles(record, of=ID_A) == ["caller_id", "callback"]
+    assert roles(record, named=ID_A) == ["caller_id", "callback"]
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def test_both_exports_of_the_fcc_give_the_same_records(written):
     }
     header = sorted(fcc_complaints.HEADER)
     lines = [header, [cells.get(name, "None") for name in header]]
-    table, _ = read_file(written("\ufeff" + "\r\n".join(map(join_cells, lines))))
-    objects, _ = read_file(written(json.dumps([ticket]), "a.json"))
+    table = read_file(written("\ufeff" + "\r\n".join(map(join_cells, lines))))
+    objects = read_file(written(json.dumps([ticket]), "a.json"))
     own = {"raw": None, "source": None, "format": None, "position": None}
     (row,), (again,) = ([row | own for row in read["complaints"]] for read in (table, objects))
     assert row == again
@@ -78,7 +78,7 @@ def test_foia_with_an_extension_column(written):
     header = [f" {name}" for name in FOIA_HEADER_WITH_EXTENSION]
     row = ["1", "05/28/2014", "A", "ID", "Caf\u00e9", "989", "9414313", "5", "Phone", "9043"]
     text = join_cells(header) + "\n" + join_cells(row)
-    tables, _ = read_file(written(text.encode("mac_roman")))
+    tables = read_file(written(text.encode("mac_roman")))
     (complaint,) = tables["complaints"]
     assert complaint["phone_numbers"] == [{"raw": "9899414313 ext. 5", "role": "caller_id"}]
     assert complaint["claimed_brand"] == "Caf\u00e9"
@@ -96,7 +96,7 @@ def test_contract_csv(written):
         + "5,x,t,,,,\xff\n"
         + "6,x,\0,,,,\n"
     )
-    tables, _ = read_file(written(text.encode("latin-1")))
+    tables = read_file(written(text.encode("latin-1")))
     (row,) = tables["complaints"]
     assert row["phone_numbers"] == [{"raw": "1", "role": "callback"}]
     assert (row["loss_amount"], row["urls"], row["unknown"]) == ("0.10", None, ["note"])
@@ -130,7 +130,7 @@ def test_parquet_of_the_contract_itself(tmp_path, written):
     table = table.append_column("extra", pa.array([1, 2]))
     path = tmp_path / "a.parquet"
     pq.write_table(table, path)
-    first, second = read_file(path)[0]["complaints"]
+    first, second = read_file(path)["complaints"]
     assert first["received_at"].startswith("1970-01-01T00:00:00")
     assert second["received_at"].startswith("1970-01-01T00:00:01.5")
     assert float(first["loss_amount"]) == 12.5
@@ -138,7 +138,7 @@ def test_parquet_of_the_contract_itself(tmp_path, written):
     assert first["payments"][0]["method"] == "bank"
     assert (first["unknown"], first["format"], second["position"]) == (["extra"], "parquet", 2)
     again = written(first["raw"], "again.jsonl")
-    (same,) = read_file(again)[0]["complaints"]
+    (same,) = read_file(again)["complaints"]
     ours = {"source", "format", "raw", "unknown"}
     assert {k: v for k, v in same.items() if k not in ours} == {
         k: v for k, v in first.items() if k not in ours
@@ -154,7 +154,7 @@ def test_parquet_states_times_and_days_of_payments(tmp_path):
     ):
         paid = {"payee": "y", "paid_at": when, "reference": 4711}
         pq.write_table(pa.Table.from_pylist([rows[0] | {"payments": [paid]}]), path)
-        (row,) = read_file(path)[0]["complaints"]
+        (row,) = read_file(path)["complaints"]
         (payment,) = row["payments"]
         assert (payment["paid_at"], payment["reference"]) == (shown, "4711")
         # What is not stated is not in the row that a reject would keep.
@@ -166,7 +166,7 @@ def test_parquet_text_that_is_not_utf8_is_one_reject(tmp_path):
     fine = ["1", "2", "3"]
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"complaint_id": bad, "source_org": fine, "received_at": fine}), path)
-    tables, _ = read_file(path)
+    tables = read_file(path)
     assert [row["complaint_id"] for row in tables["complaints"]] == ["1", "3"]
     assert [(reject["position"], reject["code"]) for reject in tables["rejects"]] == [
         (2, "bad_encoding")
@@ -178,7 +178,7 @@ def test_parquet_floats_are_not_lost(tmp_path, number):
     path = tmp_path / "a.parquet"
     columns = {name: ["1"] for name in ("call_id", "source_org", "started_at")}
     pq.write_table(pa.table(columns | {"duration_seconds": [float(number)]}), path)
-    (row,) = read_file(path, calls=True)[0]["calls"]
+    (row,) = read_file(path, calls=True)["calls"]
     assert repr(float(row["duration_seconds"])) == repr(float(number))
 
 

@@ -30,7 +30,7 @@ def table_text(separator=",", end="\r\n"):
 
 
 def texts(path, **options):
-    tables, _ = read_file(path, **options)
+    tables = read_file(path, **options)
     assert not tables["rejects"]
     return [
         (complaint["complaint_id"], complaint["narrative"], complaint["urls"])
@@ -91,7 +91,7 @@ def test_a_line_that_names_the_separator(written):
 def test_a_broken_row_of_a_dialect_is_kept_as_it_was(written):
     broken = '4;acme;2026-01-01T00:00:00Z;"open, "never;x'
     path = written(table_text(";") + broken + "\n5;acme;x,y\n")
-    tables, _ = read_file(path)
+    tables = read_file(path)
     assert len(tables["complaints"]) == 3
     first, second = tables["rejects"]
     assert (first["raw"], first["code"], first["position"]) == (broken, "broken_csv", 6)
@@ -101,7 +101,7 @@ def test_a_broken_row_of_a_dialect_is_kept_as_it_was(written):
 def test_half_a_character_is_one_reject(written):
     lines = table_text(end="\n").encode("utf-16-le").split(",plain".encode("utf-16-le"))
     path = written(b"\xff\xfe" + lines[0] + b",\0\x00\xd8" + lines[1])
-    tables, _ = read_file(path)
+    tables = read_file(path)
     assert [complaint["complaint_id"] for complaint in tables["complaints"]] == ["1", "2"]
     assert [reject["code"] for reject in tables["rejects"]] == ["bad_encoding"]
 

@@ -131,9 +131,9 @@ def test_a_reject_shows_no_number():
 def test_files_of_one_object_of_lines_and_of_an_array(written, pack, joint, count):
     rows = [json.dumps(leg(VARIABLES | {"uuid": str(n)})).encode() for n in range(count)]
     path = written(pack(joint(rows)), "a.cdr.json")
-    tables, _ = read_file(path, calls=True)
+    tables = read_file(path, calls=True)
     assert [row["call_id"] for row in tables["calls"]] == [str(n) for n in range(count)]
     assert {row["format"] for row in tables["calls"]} == {"freeswitch"}
     assert tables["rejects"] == []
-    named, _ = read_file(path, calls=True, calls_format="freeswitch", shard_bytes=50)
+    named = read_file(path, calls=True, calls_format="freeswitch", shard_bytes=50)
     assert named == tables

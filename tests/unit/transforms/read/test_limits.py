@@ -11,11 +11,10 @@ import pyarrow as pa
 import pytest
 
 from tests.support.hostile_files import BOMBS, ROW, parquet
-from tests.support.read_files import compress_zstd, read_file
+from tests.support.read_files import compress_zstd, read_file, shards_of
 from tests.support.real_data import ROOT
-from transforms.read.detect import plan_input_files
 from transforms.read.files import DECODED_RATIO, FREE_DECODED, ReadOptions
-from transforms.read.read_records import read_shard, scan_file
+from transforms.read.read_records import read_shard
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +32,7 @@ floor, found = peak(), {}
 for path in sys.argv[1:]:
     begun = time.process_time()
     try:
-        rows, _ = read_file(path, kept=())
+        rows = read_file(path, kept=())
         codes = dict(Counter(row["code"] for row in rows["rejects"]))
     except InputError as error:
         codes = {"refused": error.problem}
@@ -88,16 +87,14 @@ def test_a_run_of_nuls_costs_itself_alone(written, place):
     gap = b"\0" * 200_000 + b"\n"
     rows = {"before": gap + ROW * 2, "between": ROW + gap + ROW, "after": ROW * 2 + gap}
     path = written(rows[place], "a.jsonl")
-    tables, _ = read_file(path)
+    tables = read_file(path)
     assert len(tables["complaints"]) == 2
     assert [reject["code"] for reject in tables["rejects"]] == ["broken_json"]
 
 
 def rows_of(path):
-    (file,) = plan_input_files([str(path)], [], ReadOptions())
-    _, shards = scan_file(file)
     counts = Counter()
-    for shard in shards:
+    for shard in shards_of(path):
         for tag, batch in read_shard(shard, ReadOptions()):
             counts[tag] += batch.num_rows
             counts.update(batch["code"].to_pylist() if tag == "rejects" else ())
@@ -157,8 +154,7 @@ def test_calls_that_pack_well_are_read_whole_and_rows_of_many_identifiers_are_no
     )
     path = written(gzip.compress(calls), "a.gz")
     assert 15 < len(calls) / path.stat().st_size < 24
-    (file,) = plan_input_files([], [str(path)], ReadOptions())
-    (shard,) = scan_file(file)[1]
+    (shard,) = shards_of(path, calls=True)
     assert [tag for tag, _ in read_shard(shard, ReadOptions()) if tag != "calls"] == []
 
     dense = b"".join(

@@ -35,7 +35,7 @@ PAGE = """<html><head><title>No</title><style>p {}</style></head><body><p>Dear c
 
 def rows_of(written, data, **options):
     path = written(data if isinstance(data, bytes) else bytes(data), "a.eml")
-    tables, _ = read_file(path, **options)
+    tables = read_file(path, **options)
     return tables["complaints"], tables["rejects"]
 
 

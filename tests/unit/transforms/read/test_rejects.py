@@ -19,7 +19,7 @@ def one(position, format_, raw, kind=RecordKind.COMPLAINT, size=None):
 def fed_back(tmp_path, rejects, **how):
     path = tmp_path / "rejects.parquet"
     pq.write_table(pa.Table.from_batches([rejects_batch(rejects)]), path)
-    return read_file(path, **how)[0]
+    return read_file(path, **how)
 
 
 def test_each_row_is_read_by_its_own_adapter(tmp_path):
@@ -56,13 +56,13 @@ def test_each_row_is_read_by_its_own_adapter(tmp_path):
 
 def test_rows_that_reading_rejects_can_be_fixed_and_read(tmp_path, written):
     path = written('received_at,complaint_id,source_org\nt,1,x\nt,"2,x\nt,3\n')
-    first, _ = read_file(path)
+    first = read_file(path)
     assert [row["position"] for row in first["rejects"]] == [3, 4]
     fixed = [row | {"raw": f"t,{n},x"} for n, row in enumerate(first["rejects"], 2)]
     table = pa.Table.from_pylist(fixed, schema=REJECT)
     again = tmp_path / "fixed.parquet"
     pq.write_table(table, again)
-    second, _ = read_file(again)
+    second = read_file(again)
     assert [row["complaint_id"] for row in second["complaints"]] == ["2", "3"]
     assert not second["rejects"]
 
@@ -71,6 +71,6 @@ def test_messages_hold_nothing_from_the_row(written):
     path = written(
         '{"complaint_id":"1"}\n{"complaint_id":["secret"]}\n{"secret\n["secret"]\n', "a.jsonl"
     )
-    tables, _ = read_file(path)
+    tables = read_file(path)
     assert len(tables["rejects"]) == 3
     assert not any("secret" in row["message"] for row in tables["rejects"])

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.support.examples import draws
-from tests.support.read_files import read_file
+from tests.support.read_files import read_file, shards_of
 from transforms.read.detect import plan_input_files
 from transforms.read.files import ReadOptions
 from transforms.read.read_records import scan_file
 
 
 def whole_and_cut(path, size):
-    whole, shards = read_file(path)
-    assert len(shards) <= 1
-    cut, _ = read_file(path, shard_bytes=size)
+    whole = read_file(path)
+    assert len(shards_of(path)) <= 1
+    cut = read_file(path, shard_bytes=size)
     return whole, cut
 
 
