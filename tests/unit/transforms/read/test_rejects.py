@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
-from schemas.reject import REJECT, Code
+from schemas.reject import RAW_LIMIT, REJECT, Code
 from tests.support.read_files import FOIA_HEADER_WITH_EXTENSION, read_file
 from transforms.read.adapters import asterisk_cdr
 from transforms.read.framing import Origin, Record, join_cells
@@ -33,7 +33,7 @@ def test_each_row_is_read_by_its_own_adapter(tmp_path):
         one(6, "asterisk", b",".join([b"x"] * len(asterisk_cdr.HEADER)), RecordKind.CALL),
         one(7, "nonsense", b"x"),
         one(8, "asterisk", b"x"),
-        one(9, "jsonl", b'{"complaint_id":"' + b"x" * 70_000, size=70_017),
+        one(9, "jsonl", b'{"complaint_id":"' + b"x" * (RAW_LIMIT - 17), size=70_017),
         one(10, "csv:a,a", b"1,2"),
         one(11, "parquet", b'{"complaint_id":"p"}'),
         one(12, "", b"x"),
