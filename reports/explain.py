@@ -108,7 +108,10 @@ def find_entity(run: RunFolder, written: str) -> str:
     if inside := _members(run, text):
         best = ", ".join(_side(run, inside)["best_known"])
         raise NotNamedError(f"{text} is a cluster: name an identifier of it, such as {best}")
-    raise NotNamedError(f"{written!r} is nothing that this run found; see its entities/")
+    raise NotNamedError(
+        f"{written!r} is nothing that this run found: give a whole identifier, or "
+        "search the page for parts of it and for ids of complaints"
+    )
 
 
 def _values(run: RunFolder, table: Table, column: str, where: pc.Expression) -> list[str]:
@@ -405,7 +408,7 @@ def explanation_lines(explanation: Row) -> Iterator[str]:
     if explanation["rejected"]:
         yield ""
         shown = len(explanation["rejected"])
-        yield f"Not accepted: {shown} of {explanation['rejected_in_all']} links nearby"
+        yield f"Links that were not accepted: {shown} of {explanation['rejected_in_all']}"
         for link in explanation["rejected"]:
             where = f"in {link['other_cluster']}" if link["other_cluster"] else "in no cluster"
             yield (
@@ -574,8 +577,9 @@ def cut_lines(cut: Row) -> Iterator[str]:
         yield f"  and {len(cut['borne_by']) - BEARER_LIMIT} more; --json has all"
     if cut["thin"]:
         yield (
-            "  a thin join: so few could have made it up; of this cluster nothing leaves until a "
-            "confirm or a must_link that was made on this run vouches for it"
+            "  a thin join: one person with several pseudonyms could have made it up. Referrals, "
+            "STIX and MISP leave this cluster out until a confirm or a must_link made on this run "
+            "vouches for the join"
         )
 
 

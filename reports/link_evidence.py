@@ -38,7 +38,7 @@ SURE_CONFIDENCE = 0.9
 """Least confidence of a reading that is not named as a doubt."""
 
 TIER_WORDS = {
-    "core": "Core: two or more people reported it independently",
+    "core": "Core: two or more people independently tie it to its cluster",
     "verify": "Verify before use",
 }
 """Words for tiers on pages and terminals."""

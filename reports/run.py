@@ -495,7 +495,7 @@ def _signed_by(path: str, content: bytes, keys: Keys) -> tuple[str | None, str |
 def _notes(run: Run) -> Iterator[str]:
     custody, private = run.custody or Custody(), run.manifest.get("private")
     if custody.key_id is None:
-        yield "has no signature: create a key with ringtrace keys make, then run again"
+        yield "has no signature: make it again with a key of yours (ringtrace keys make, batch)"
     elif custody.org is None:
         yield f"is signed by the key {custody.key_id}, which is neither yours nor trusted"
     elif custody.org:

@@ -93,12 +93,12 @@ CLUSTER = contract(
     optional(_PARTS, priority_parts="What the priority is made of; the points add up to it."),
     optional(
         TEXTS,
-        flags="Cautions, sorted. thin: few reporters tie two sides, and nothing leaves until a "
-        "decision confirms the join. cut_at_least: weakest_cut is a lower bound. burst: most "
-        "reporters filed once, with one organisation within hours, or filed within a day, each "
-        "with a pseudonym; they count as one until reviewed. same_text: some records tell the "
-        "same, and count as one. one_source: all records are of one organisation. one_reporter: "
-        "all records are of one reporter.",
+        flags="Cautions, sorted. thin: few reporters tie two sides, and referrals, STIX and "
+        "MISP leave it out until a decision confirms the join. cut_at_least: weakest_cut is a "
+        "lower bound. burst: most reporters filed once, with one organisation within hours, or "
+        "filed within a day, each with a pseudonym; they count as one until reviewed. same_text: "
+        "some records tell the same, and count as one. one_source: all records are of one "
+        "organisation. one_reporter: all records are of one reporter.",
     ),
     optional(
         INTEGER,

@@ -508,7 +508,8 @@ def _taken_back(known: tuple[Decision, ...], decision: Decision, name: str) -> t
     after = dict(decisions_in_force((*known, decision), None, clock).set_aside)
     if why := after.get(decision.decision_id):
         raise UsageError(
-            f"{name}: contradicts a decision that is in force ({why}); keep one of the two"
+            f"{name}: contradicts a decision that is in force ({why}), so it was not "
+            "recorded; a signed decision ends only at its own --expires"
         )
     return tuple(earlier for earlier in before if earlier.decision_id in after)
 

@@ -321,7 +321,7 @@ def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
         "--author 'Your Name' --reason 'Read its evidence'",
         f"$ {typed} batch {records} --previous {run} --decisions {decisions} --output {confirmed}",
         f"$ {typed} referral {confirmed} --cluster {row['cluster_id']} "
-        f"--recipient {RECIPIENT} {records} --output {referral}",
+        f"--recipient {RECIPIENT} {records} --decisions {decisions} --output {referral}",
     ]
 
 

@@ -24,7 +24,7 @@ FINDINGS_LIMIT = 200
 
 PACKAGE_LINES = (
     ("package", "reference", None),
-    ("seen from", "as_of", None),
+    ("compiled as of", "as_of", None),
     ("supersedes", "supersedes", "nothing"),
     ("Merkle root", "merkle_root", None),
     ("issuer", "issuer", "not named"),

@@ -159,16 +159,16 @@ def _unanswerable(
         yield (
             "thin_join",
             f"few reporters tie {len(facts.row['thin_side'])} of its members to the others, and "
-            "could have made that up; no analyst has confirmed it: ringtrace decide shows the "
-            "join; confirm it, must_link a member of each side, or part them with a cannot_link, "
-            "and run again",
+            "could have made that up: ringtrace explain RUN MEMBER shows both sides; confirm a "
+            "member, must_link a member of each side, or part them with a cannot_link, and run "
+            "again with --previous",
         )
     if not named.members:
         yield (
             "nothing_reviewed",
             f"none of its {named.left_out} members may be named: each needs two people who "
-            "reported it independently, and an analyst's review; or answer for one by name, with "
-            "--include ENTITY=REASON",
+            "independently tie it to the others, and an analyst's review; or answer for one by "
+            "name, with --include ENTITY=REASON",
         )
     contributors = {offer["offer"]: offer["contributor"] for offer in partners.offered}
     for offer in sorted(contributors.keys() & void.keys()):

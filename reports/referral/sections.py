@@ -18,6 +18,7 @@ from reports.referral.case_records import convert, exact_sums
 from reports.referral.charts import link_chart, month_chart, timeline_chart
 from reports.referral.language import organisation_name
 from reports.text import plain
+from schemas.cluster import ClusterFlag
 from schemas.enums import RecordKind
 from schemas.facts import facts_of
 from transforms.extract.kinds.registry import BY_KIND
@@ -426,6 +427,12 @@ def _weak_points(case: Case) -> Blocks:
         for entity_id, count in find_separating(case.facts, number)
         if entity_id not in chain(*ends)
     ]
+    row = case.facts.row
+    if row["weakest_cut"] is not None:
+        side = len(row["weakest_side"])
+        sides = {"n": row["weakest_cut"], "side": side, "rest": row["size"] - side}
+        at_least = ClusterFlag.CUT_AT_LEAST in (row["flags"] or ())
+        points.append(say("exculpatory.cut_at_least" if at_least else "exculpatory.cut", **sides))
     mentions = case.records.mentions
     sure = {
         mention["entity_id"]

@@ -42,7 +42,7 @@ def test_the_command(tmp_path):
         (tmp_path / name / "manifest.json").write_text(json.dumps(facts))
     said = execute("health", tmp_path / "well")
     assert said.out == "well\n"
-    assert "well: has no signature: create a key with ringtrace keys make" in said.err
+    assert "well: has no signature: make it again with a key of yours" in said.err
     assert (
         execute("health", tmp_path / "ill", "--previous", tmp_path / "well", status=1).out
         == "rejected: 50 of 1000 complaints (5.0%); see rejects/\n"

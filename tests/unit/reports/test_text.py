@@ -41,11 +41,6 @@ def test_long_text_is_cut_and_the_rest_counted():
     assert "999\u202f990 more characters" in shown
 
 
-@given(st.integers())
-def test_numbers_read_back(value):
-    assert int(text.number(value).replace(text.NARROW_SPACE, "")) == value
-
-
 def test_unknown_is_a_dash():
     assert read_back(str(text.visible(None))) == "–"
 
