@@ -305,8 +305,8 @@ def test_a_cluster_that_was_torn_or_took_a_part_says_which(browser, tmp_path):
 @pytest.mark.parametrize(
     ("said", "goes"),
     [
-        ("identifiers seen by several organisations", "#/shared"),
-        ("clusters seen by several organisations", "#/clusters?both=1"),
+        ("identifiers seen by several", "#/shared"),
+        ("clusters seen by several", "#/clusters?both=1"),
         ("unreviewed core members", "#/clusters?sort=-unreviewed"),
         ("disputed cluster", "#/clusters?status=disputed"),
     ],
