@@ -140,9 +140,7 @@ def is_solana_address(text: str) -> bool:
     """
     if not _SOLANA.fullmatch(text):
         return False
-    from stdnum.bitcoin import b58decode
-
-    point = b58decode(text)
+    point = _decode_base58(text)
     if len(point) != 32:
         return False
     y = int.from_bytes(point, "little") & ((1 << 255) - 1)
@@ -164,11 +162,22 @@ def _base58check(text: str) -> bytes | None:
     """Returns the payload of a Base58Check string, or None (Bitcoin developer reference)."""
     if not 25 <= len(text) <= 36 or not set(text) <= set(_BASE58):
         return None
-    from stdnum.bitcoin import b58decode
-
-    data = b58decode(text)
+    data = _decode_base58(text)
     check = hashlib.sha256(hashlib.sha256(data[:-4]).digest()).digest()[:4]
     return data[:-4] if data[-4:] == check else None
+
+
+def _decode_base58(text: str) -> bytes:
+    number = _base58_number(text)
+    zeros = len(text) - len(text.lstrip("1"))
+    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def _base58_number(text: str) -> int:
+    number = 0
+    for letter in text:
+        number = number * 58 + _BASE58.index(letter)
+    return number
 
 
 def _is_segwit(text: str) -> bool:
@@ -233,7 +242,6 @@ def _is_stellar(text: str) -> bool:
 def _is_monero(text: str) -> bool:
     """Checks an address of the main network: CryptoNote's Base58, four bytes of Keccak-256."""
     from Crypto.Hash import keccak
-    from stdnum.bitcoin import b58decode
 
     read = b""
     for start in range(0, len(text), 11):
@@ -241,10 +249,10 @@ def _is_monero(text: str) -> bool:
         size = _BLOCK_BYTES[len(block)]
         if size is None or not set(block) <= set(_BASE58):
             return False
-        decoded = b58decode(block).lstrip(b"\0")
-        if len(decoded) > size:
+        number = _base58_number(block)
+        if number >= 1 << 8 * size:
             return False
-        read += decoded.rjust(size, b"\0")
+        read += number.to_bytes(size, "big")
     if _MONERO.get(read[0]) != len(read):
         return False
     return keccak.new(data=read[:-4], digest_bits=256).digest()[:4] == read[-4:]
